@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+// Heliograph: see README.md. No SwiftPM packages; C libraries come from Debian (scripts/bootstrap).
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "heliograph",
+    products: [
+        .executable(name: "heliograph", targets: ["Heliograph"])
+    ],
+    targets: [
+        // C libraries: a module map and a shim header each.
+        .systemLibrary(name: "CZeroMQ"),
+        .systemLibrary(name: "CPostgreSQL"),
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CSodium"),
+
+        // Pure: no C, no clock, no threads.
+        library("Bytes"),
+        library("Protocol", ["Bytes"]),
+        library("HTTP", ["Bytes"]),
+
+        // Effects.
+        library("Reactor", ["CLinux", "Bytes"]),
+        library("ZeroMQ", ["CZeroMQ", "Bytes", "Protocol", "Reactor"]),
+        library("Postgres", ["CPostgreSQL", "CLinux", "Bytes", "Reactor"]),
+
+        // The three parts, which meet in Protocol only.
+        library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
+        library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
+        library("API", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres"]),
+        library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
+
+        .executableTarget(
+            name: "Heliograph",
+            dependencies: ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"],
+            swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,139 @@
+import Postgres
+import Protocol
+import Reactor
+
+/// The lanes carry the core's store work: one batch at a time each, so that under load batches grow by themselves and
+/// alone a job waits for nobody. Inserts, outcomes and claims have their own connections and do not wait for one another.
+extension BrokerServer {
+    /// Most members of one batch.
+    static let batch = 1_000
+    /// Wait before a batch that the database refused is tried again, ns.
+    static let retryNs: Int64 = 200_000_000
+
+    func runLanes(on loop: isolated EventLoop) {
+        if !insertLane.isRunning, !insertLane.waiting.isEmpty {
+            insertLane.isRunning = true
+            Task.immediate {
+                _ = loop
+                await self.runInserts(on: loop)
+            }
+        }
+        if !outcomeLane.isRunning, !outcomeLane.waiting.isEmpty {
+            outcomeLane.isRunning = true
+            Task.immediate {
+                _ = loop
+                await self.runOutcomes(on: loop)
+            }
+        }
+        if !claimLane.isRunning, !claimLane.waiting.isEmpty {
+            claimLane.isRunning = true
+            Task.immediate {
+                _ = loop
+                await self.runClaims(on: loop)
+            }
+        }
+    }
+
+    private func runInserts(on loop: isolated EventLoop) async {
+        while !insertLane.waiting.isEmpty {
+            let batch = insertLane.take(Self.batch)
+            do throws(PostgresError) {
+                let results = try await store.insert(batch)
+                for (insert, result) in zip(batch, results) {
+                    switch result {
+                    case .success(let made): core.inserted(insert, id: made.id, isDuplicate: made.isDuplicate)
+                    case .failure(let refusal): core.insertFailed(insert, refusal)
+                    }
+                }
+            } catch {
+                // Nobody was told "accepted": the producers decide whether to send again. After a lost connection the
+                // insert may have happened; claimed rows of it are found by the rescue of this epoch's strays.
+                Log.warning("jobs not inserted", ["count": String(batch.count), "error": error.description])
+                let refusal = Refusal(error.isConnectionLost ? .disconnected : .storage, error.description, retry: error.isRetryable)
+                for insert in batch { core.insertFailed(insert, refusal) }
+                if error.isConnectionLost { await recoverStrays(on: loop) }
+            }
+            flush(on: loop)
+        }
+        insertLane.isRunning = false
+    }
+
+    private func runClaims(on loop: isolated EventLoop) async {
+        while !claimLane.waiting.isEmpty {
+            let wanted = claimLane.take(.max)
+            do throws(PostgresError) {
+                let jobs = try await store.claim(wanted)
+                core.claimed(jobs, asked: wanted)
+            } catch {
+                Log.warning("no jobs claimed", ["error": error.description])
+                core.claimFailed(wanted)
+                if error.isConnectionLost { await recoverStrays(on: loop) }
+            }
+            flush(on: loop)
+        }
+        claimLane.isRunning = false
+    }
+
+    /// After a claim whose answer was lost: rows may say that this broker runs them, and it does not know them.
+    private func recoverStrays(on loop: isolated EventLoop) async {
+        do throws(PostgresError) {
+            let strays = try await store.strays(known: core.knownRuns())
+            outcomeLane.waiting += strays.map(OutcomeWork.unclaim)
+            runLanes(on: loop)
+        } catch {
+            Log.warning("stray jobs not looked for; tried again", ["error": error.description])
+            loop.after(ns: Self.retryNs) { [weak self] in
+                Task.immediate {
+                    _ = loop
+                    await self?.recoverStrays(on: loop)
+                }
+            }
+        }
+    }
+
+    private func runOutcomes(on loop: isolated EventLoop) async {
+        while !outcomeLane.waiting.isEmpty {
+            let batch = outcomeLane.take(Self.batch)
+            do throws(PostgresError) {
+                try await write(batch)
+            } catch {
+                // Outcomes are never dropped: the workers keep theirs until settled, this broker keeps all in order.
+                Log.warning("outcomes not written; tried again", ["count": String(batch.count), "error": error.description])
+                outcomeLane.waiting.insert(contentsOf: batch, at: 0)
+                await loop.sleep(ns: Self.retryNs)
+            }
+            flush(on: loop)
+        }
+        outcomeLane.isRunning = false
+    }
+
+    private func write(_ batch: [OutcomeWork]) async throws(PostgresError) {
+        var outcomes: [StoreWork.Outcome] = []
+        var released: [JobRun] = []
+        var adoptions: [StoreWork.Adoption] = []
+        for work in batch {
+            switch work {
+            case .outcome(let outcome): outcomes.append(outcome)
+            case .release(let run): released.append(run)
+            case .unclaim(let run): outcomes.append(.init(run: run, kind: .returned, peer: 0))
+            case .adopt(let adoption): adoptions.append(adoption)
+            }
+        }
+        if !outcomes.isEmpty {
+            let results = try await store.settle(outcomes)
+            for (outcome, result) in zip(outcomes, results) {
+                core.settle(outcome.run, peer: outcome.peer, fenced: result.isFenced)
+                if let kind = result.discardedKind { core.discarded(outcome, kind: kind) }
+                if outcome.kind == .returned { core.wokenAll() }
+            }
+        }
+        if !released.isEmpty {
+            try await store.release(released)
+            core.wokenAll()
+        }
+        if !adoptions.isEmpty {
+            let kinds = try await store.adopt(adoptions.map(\.run))
+            for adoption in adoptions { core.adopted(adoption, kind: kinds[adoption.run.id]) }
+        }
+    }
+}

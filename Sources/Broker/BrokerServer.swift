@@ -1,0 +1,264 @@
+import Bytes
+import Postgres
+import Protocol
+public import Reactor
+public import ZeroMQ
+
+/// A broker on a loop: sockets around the pure core, lanes that carry its store work to PostgreSQL.
+///
+/// Per tick: messages go into the core, the core's frames go out once per peer, the core's store work goes into the lanes.
+public final class BrokerServer {
+    /// Between two core ticks, ns.
+    static let tickNs: Int64 = 200_000_000
+
+    let config: BrokerConfig
+    let pool: PostgresPool
+    let store: JobStore
+    var core: BrokerCore
+    var routers: [LoopSocket] = []
+    var publishers: [LoopSocket] = []
+    private var zap: ZAPHandler?
+    private var listener: PostgresListener?
+    private var settled = false
+    var insertLane = Lane<StoreWork.Insert>()
+    var outcomeLane = Lane<OutcomeWork>()
+    var claimLane = Lane<(kind: String, count: Int)>()
+    /// Which router socket a peer talks through.
+    private var routes: [[UInt8]: Int] = [:]
+    private(set) var isStopped = false
+    /// Called when the broker cannot go on (another one took its place).
+    private let onFailure: (BrokerError) -> Void
+    /// Endpoints really bound: `tcp://host:*` has its port filled in.
+    public private(set) var boundEndpoints: [BusEndpoint] = []
+
+    /// What the outcome lane carries, in order of arrival.
+    enum OutcomeWork {
+        case outcome(StoreWork.Outcome)
+        case release(JobRun)
+        case unclaim(JobRun)
+        case adopt(StoreWork.Adoption)
+    }
+
+    /// A queue with at most one batch under way: what comes meanwhile is gathered. That is the group commit.
+    struct Lane<Item> {
+        var waiting: [Item] = []
+        var isRunning = false
+
+        mutating func take(_ most: Int) -> [Item] {
+            if waiting.count <= most {
+                defer { waiting = [] }
+                return waiting
+            }
+            let taken = Array(waiting.prefix(most))
+            waiting.removeFirst(most)
+            return taken
+        }
+    }
+
+    private init(_ config: BrokerConfig, _ pool: PostgresPool, _ store: JobStore, onFailure: @escaping (BrokerError) -> Void, nowNs: Int64) {
+        self.config = config
+        self.pool = pool
+        self.store = store
+        self.onFailure = onFailure
+        core = BrokerCore(name: config.name, epoch: store.epoch, limits: config.limits, nowNs: nowNs)
+    }
+
+    /// Registers a new epoch and starts listening. The schema must be migrated.
+    public static func start(
+        _ config: BrokerConfig, context: ZMQContext, on loop: isolated EventLoop, onFailure: @escaping (BrokerError) -> Void = { _ in }
+    ) async throws -> BrokerServer {
+        for endpoint in config.endpoints where BusEndpoint.isOpen(endpoint.work) || BusEndpoint.isOpen(endpoint.topics) {
+            guard config.security != nil else {
+                throw BrokerError(.insecure, "\(endpoint.work) can be reached from outside: it needs keys; make them with 'heliograph keys new'")
+            }
+        }
+        let pool = PostgresPool(config.postgres, size: 4, name: "broker", on: loop)
+        let store = JobStore(pool)
+        do {
+            try await store.register(name: config.name)
+            let server = BrokerServer(config, pool, store, onFailure: onFailure, nowNs: loop.nowNs)
+            try server.listen(context, on: loop)
+            server.run(on: loop)
+            return server
+        } catch {
+            await pool.close(on: loop)
+            throw error
+        }
+    }
+
+    private func listen(_ context: ZMQContext, on loop: isolated EventLoop) throws {
+        // The handler answers before anything is bound, or libzmq would let every key in.
+        if let security = config.security { zap = try ZAPHandler(context, clients: security.clients, on: loop) }
+        for (index, endpoint) in config.endpoints.enumerated() {
+            let router = try ZMQSocket(context, .router)
+            let publisher = try ZMQSocket(context, .xpub)
+            if let security = config.security {
+                if BusEndpoint.isOpen(endpoint.work) { try router.serveCurve(secretKey: security.secretKey, domain: ZAPHandler.domain) }
+                if BusEndpoint.isOpen(endpoint.topics) { try publisher.serveCurve(secretKey: security.secretKey, domain: ZAPHandler.domain) }
+            }
+            do throws(ZMQError) {
+                try router.bind(endpoint.work)
+                try publisher.bind(endpoint.topics)
+            } catch {
+                throw BrokerError(.address, error.description)
+            }
+            boundEndpoints.append(BusEndpoint(work: try router.lastEndpoint(), topics: try publisher.lastEndpoint(), serverKey: endpoint.serverKey))
+            let frame = ZMQMessage()
+            routers.append(
+                try LoopSocket(
+                    router, on: loop,
+                    onMessage: { [unowned self] socket, identity in
+                        let id = Array(identity.bytes)
+                        guard identity.hasMore, socket.receive(into: frame) else { return }
+                        // Roles are bound to keys: what the ZAP handler said of this connection.
+                        let role = BusEndpoint.isOpen(endpoint.work) ? frame.property("User-Id") : nil
+                        receive(frame.bytes, from: id, role: role, router: index, on: loop)
+                        while frame.hasMore, socket.receive(into: frame) {}
+                    }, onBurst: { [unowned self] in flush(on: loop) }))
+            publishers.append(try LoopSocket(publisher, on: loop, onMessage: { _, _ in }, onBurst: {}))
+        }
+    }
+
+    private func receive(_ bytes: UnsafeBufferPointer<UInt8>, from identity: [UInt8], role: String?, router: Int, on loop: isolated EventLoop) {
+        guard !isStopped else { return }
+        var reader = FrameReader(bytes)
+        if core.peer(of: identity) == nil { routes[identity] = router }
+        do throws(FrameError) {
+            while let view = try reader.next() {
+                if view.header.verb == .hello, let role, Hello(payload: view.payloadArray)?.role.rawValue != role {
+                    core.malformedFrame(.unknownVerb(view.header.verb.rawValue), from: identity)
+                    continue
+                }
+                if let peer = core.peer(of: identity) {
+                    core.receive(view, from: peer, nowNs: loop.nowNs)
+                } else {
+                    core.receive(view, from: identity, nowNs: loop.nowNs)
+                }
+            }
+        } catch {
+            core.malformedFrame(error, from: identity)
+        }
+    }
+
+    /// Sends what the core has gathered and starts the store work.
+    func flush(on loop: isolated EventLoop) {
+        take(core.takeWork(), on: loop)
+        var lost: [PeerID] = []
+        core.flush { peer, identity, bytes in
+            let router = routers[routes[identity] ?? 0]
+            let result = router.withSocket { socket in
+                let first = socket.send(identity, more: true)
+                return first == .sent ? socket.send(bytes) : first
+            }
+            router.schedulePump(on: loop)
+            if result != .sent { lost.append(peer) }
+        }
+        core.flushStreams { stream, bytes in
+            let topic = Array(stream.utf8)
+            for publisher in publishers {
+                publisher.withSocket { socket in
+                    if socket.send(topic, more: true) == .sent { _ = socket.send(bytes) }
+                }
+                publisher.schedulePump(on: loop)
+            }
+        }
+        core.forgetStrangers()
+        for peer in lost { core.drop(peer, because: "cannot be reached") }
+        if !lost.isEmpty { flush(on: loop) }
+    }
+
+    private func take(_ work: StoreWork, on loop: isolated EventLoop) {
+        guard !work.isEmpty else { return }
+        insertLane.waiting += work.inserts
+        outcomeLane.waiting += work.outcomes.map(OutcomeWork.outcome)
+        outcomeLane.waiting += work.released.map(OutcomeWork.release)
+        outcomeLane.waiting += work.unclaimed.map(OutcomeWork.unclaim)
+        outcomeLane.waiting += work.adoptions.map(OutcomeWork.adopt)
+        claimLane.waiting += work.claims
+        runLanes(on: loop)
+    }
+
+    // MARK: Life
+
+    private func run(on loop: isolated EventLoop) {
+        loop.every(ns: Self.tickNs) { [weak self] in
+            guard let self, !self.isStopped else { return false }
+            self.core.tick(nowNs: loop.nowNs)
+            self.flush(on: loop)
+            return true
+        }
+        every(1_000_000_000, "beat", on: loop) { [self] in
+            if try await !store.beat() {
+                onFailure(BrokerError(.superseded, "another broker named \(config.name) has taken over; this one stops"))
+            }
+        }
+        every(250_000_000, "promote", on: loop) { [self] in
+            for kind in try await store.promote() { core.woken(kind) }
+            flush(on: loop)
+        }
+        every(3_600_000_000_000, "partitions", on: loop) { [self] in try await store.makePartitions() }
+        loop.after(ns: config.limits.adoptionGraceNs) { [weak self] in
+            self?.every(1_000_000_000, "rescue", immediately: true, on: loop) { [weak self] in
+                guard let self else { return }
+                let dead = try await store.deadEpochs(silenceMs: config.limits.peerSilenceNs / 1_000_000)
+                let rescued = try await store.rescue(dead)
+                if rescued > 0 {
+                    Log.info("jobs of dead brokers offered again", ["broker": config.name, "jobs": String(rescued)])
+                    core.wokenAll()
+                    flush(on: loop)
+                }
+            }
+        }
+        listener = PostgresListener(config.postgres, channels: ["heliograph_job"], on: loop) { [weak self] _, kind in
+            guard let self else { return }
+            core.woken(kind)
+            flush(on: loop)
+        } onReconnect: { [weak self] in
+            guard let self else { return }
+            core.wokenAll()
+            flush(on: loop)
+        }
+    }
+
+    /// Runs an async body again and again; its failures are logged and do not end it.
+    private func every(
+        _ ns: Int64, _ what: String, immediately: Bool = false, on loop: isolated EventLoop, _ body: @escaping () async throws -> Void
+    ) {
+        loop.after(ns: immediately ? 0 : ns) { [weak self] in
+            Task.immediate {
+                _ = loop
+                guard let self, !self.isStopped else { return }
+                do {
+                    try await body()
+                } catch {
+                    Log.warning("broker upkeep failed; tried again", ["what": what, "error": String(describing: error)])
+                }
+                self.every(ns, what, on: loop, body)
+            }
+        }
+    }
+
+    /// Stops in order: no new work, unsent jobs given back, outcomes written, goodbye, connections closed.
+    public func stop(on loop: isolated EventLoop) async {
+        guard !isStopped else { return }
+        core.stop()
+        flush(on: loop)
+        let limit = loop.nowNs + 5_000_000_000
+        while insertLane.isRunning || outcomeLane.isRunning || claimLane.isRunning, loop.nowNs < limit {
+            await loop.sleep(ns: 10_000_000)
+        }
+        isStopped = true
+        await listener?.close(on: loop)
+        for socket in routers + publishers {
+            socket.withSocket { socket in try? socket.setLinger(ms: 500) }  // ok: closing either way
+            socket.close(on: loop)
+        }
+        routers = []
+        publishers = []
+        zap?.close(on: loop)
+        await pool.close(on: loop)
+    }
+
+    /// Peers, queues and counters as JSON.
+    public func inspection() -> [UInt8] { core.inspection() }
+}

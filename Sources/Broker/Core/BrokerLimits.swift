@@ -1,0 +1,27 @@
+/// Every bound and interval of a broker, with its unit.
+public struct BrokerLimits: Sendable {
+    /// A peer silent for so long is dead, ns (architecture §3).
+    public var peerSilenceNs: Int64 = 5_000_000_000
+    /// Between beats to every peer, ns.
+    public var beatNs: Int64 = 1_000_000_000
+    /// Ingest payload bytes held until committed; beyond it producers are told `busy`.
+    public var ingestBytes = 256 << 20
+    /// Calls waiting for a worker with a free window, per name.
+    public var waitingCalls = 10_000
+    /// Drafts waiting for their insert to commit; beyond it producers are told `busy`.
+    public var pendingInserts = 100_000
+    /// Last values kept over all topics; beyond it new keys are not kept (and counted).
+    public var lastValues = 200_000
+    /// A call without a deadline gets this one, ns.
+    public var defaultCallNs: Int64 = 30_000_000_000
+    /// Jobs asked for in one claim.
+    public var claimBatch = 1_000
+    /// Claimed jobs held ready beyond the workers' windows, so that a free slot never waits for a round trip.
+    public var readyAhead = 2_000
+    /// How often a kind with free slots is looked for in the database when nothing woke the broker, ns.
+    public var pollNs: Int64 = 1_000_000_000
+    /// After start: how long workers of a dead epoch may take to report what they still run, ns.
+    public var adoptionGraceNs: Int64 = 2_000_000_000
+
+    public init() {}
+}

@@ -1,0 +1,180 @@
+public import Bytes
+
+/// The states of a job, as River names them.
+public enum JobState: String, Sendable, CaseIterable {
+    case available, scheduled, running, retryable, completed, cancelled, discarded
+
+    /// Finished jobs live in the history.
+    public var isFinal: Bool { self == .completed || self == .cancelled || self == .discarded }
+}
+
+/// The kinds of job this system knows by itself. Producers may use others: they wait until a worker serves them.
+public enum JobKind {
+    public static let chargingPredict = "charging.predict"
+}
+
+/// A job as its producer describes it.
+public struct JobDraft: Hashable, Sendable {
+    public static let maxArgsBytes = 1 << 20
+    public static let defaultMaxAttempts = 25
+
+    public var kind: String
+    /// A JSON document.
+    public var args: [UInt8]
+    public var queue: String
+    /// 1 (first) … 9; 5 is usual.
+    public var priority: Int
+    /// Not before; nil = now.
+    public var runAt: Timestamp?
+    /// At most one unfinished, unstarted job holds a key; a second enqueue gets the first one's id.
+    public var uniqueKey: String?
+    public var maxAttempts: Int
+    /// Limit of one run, ms; 0 = the worker's default.
+    public var timeoutMs: Int
+    public var tags: [String]
+
+    public init(
+        kind: String, args: [UInt8] = Array("{}".utf8), queue: String = "default", priority: Int = 5, runAt: Timestamp? = nil,
+        uniqueKey: String? = nil, maxAttempts: Int = defaultMaxAttempts, timeoutMs: Int = 0, tags: [String] = []
+    ) {
+        self.kind = kind
+        self.args = args
+        self.queue = queue
+        self.priority = priority
+        self.runAt = runAt
+        self.uniqueKey = uniqueKey
+        self.maxAttempts = maxAttempts
+        self.timeoutMs = timeoutMs
+        self.tags = tags
+    }
+
+    public var payload: [UInt8] {
+        var w = JSONWriter(capacity: args.count + 160)
+        w.object { w in
+            w.key("args")
+            w.raw(args)
+            if queue != "default" { w.member("queue", queue) }
+            if priority != 5 { w.member("priority", priority) }
+            if let runAt { w.member("run_at", runAt, .utc) }
+            if let uniqueKey { w.member("unique_key", uniqueKey) }
+            if maxAttempts != Self.defaultMaxAttempts { w.member("max_attempts", maxAttempts) }
+            if timeoutMs != 0 { w.member("timeout_ms", timeoutMs) }
+            if !tags.isEmpty { w.member("tags", .array(tags.map(JSONValue.string))) }
+        }
+        return w.bytes
+    }
+
+    /// Reads a draft; every field is checked, the refusal names the first bad one.
+    public init(kind: String, payload: UnsafeBufferPointer<UInt8>) throws(Refusal) {
+        guard (1...Header.maxName).contains(kind.utf8.count) else { throw Refusal(.malformed, "kind must have 1 to \(Header.maxName) bytes") }
+        self.init(kind: kind)
+        var reader = JSONReader(payload)
+        var sawArgs = false
+        do throws(JSONError) {
+            try reader.object { (r, key) throws(JSONError) in
+                if key.equals("args") {
+                    // One document: white space around it is not kept.
+                    _ = try r.kind()
+                    let start = r.position
+                    try r.skip()
+                    args = Array(UnsafeBufferPointer(rebasing: payload[start..<r.position]))
+                    sawArgs = true
+                } else if key.equals("queue") {
+                    queue = try r.string()
+                } else if key.equals("priority") {
+                    priority = try r.int()
+                } else if key.equals("run_at") {
+                    let at = r.position
+                    guard let time = RFC3339.parse(try r.string()) else { throw JSONError(.wrongType, at: at) }
+                    runAt = time
+                } else if key.equals("unique_key") {
+                    uniqueKey = try r.null() ? nil : try r.string()
+                } else if key.equals("max_attempts") {
+                    maxAttempts = try r.int()
+                } else if key.equals("timeout_ms") {
+                    timeoutMs = try r.int()
+                } else if key.equals("tags") {
+                    tags = []
+                    try r.array { (r) throws(JSONError) in tags.append(try r.string()) }
+                } else {
+                    throw JSONError(.unexpectedByte, at: r.position)
+                }
+            }
+            try reader.end()
+        } catch {
+            throw Refusal(.malformed, "job draft: \(error)")
+        }
+        if !sawArgs { throw Refusal(.malformed, "job draft: args missing") }
+        if let fault { throw Refusal(.malformed, "job draft: \(fault)") }
+    }
+
+    /// The first rule this draft breaks.
+    public var fault: String? {
+        if args.count > Self.maxArgsBytes { return "args of \(args.count) bytes, at most \(Self.maxArgsBytes)" }
+        // PostgreSQL's jsonb cannot hold U+0000.
+        if args.indices.dropLast(5).contains(where: { args[$0] == 0x5C && args[$0 + 1] == 0x75 && args[($0 + 2)..<($0 + 6)].allSatisfy { $0 == 0x30 } }) {
+            return "args must not contain \\u0000"
+        }
+        if !(1...Header.maxName).contains(queue.utf8.count) || queue.utf8.contains(0) { return "queue must have 1 to \(Header.maxName) bytes" }
+        if kind.utf8.contains(0) { return "kind must not contain NUL" }
+        if !(1...9).contains(priority) { return "priority must be 1 to 9" }
+        if !(1...1000).contains(maxAttempts) { return "max_attempts must be 1 to 1000" }
+        if !(0...86_400_000).contains(timeoutMs) { return "timeout_ms must be 0 to 86400000" }
+        if let uniqueKey, !(1...1024).contains(uniqueKey.utf8.count) || uniqueKey.utf8.contains(0) { return "unique_key must have 1 to 1024 bytes" }
+        if tags.count > 32 || tags.contains(where: { !(1...128).contains($0.utf8.count) || $0.utf8.contains(0) }) {
+            return "at most 32 tags of 1 to 128 bytes"
+        }
+        return nil
+    }
+}
+
+/// The answer to an enqueue: the job's id, or the id of the job that already holds the unique key.
+public struct Accepted: Hashable, Sendable {
+    public var id: Int64
+    public var isDuplicate: Bool
+
+    public init(id: Int64, isDuplicate: Bool = false) {
+        self.id = id
+        self.isDuplicate = isDuplicate
+    }
+}
+
+/// Why an attempt failed.
+public struct JobFailure: Error, Hashable, Sendable {
+    /// Error text kept with the job, in bytes; a longer one is cut.
+    public static let maxMessageBytes = 4096
+
+    public var message: String
+    /// False: discard now, whatever attempts are left.
+    public var isRetryable: Bool
+
+    public init(_ message: String, isRetryable: Bool = true) {
+        self.message = Self.cut(message)
+        self.isRetryable = isRetryable
+    }
+
+    public var payload: [UInt8] {
+        var w = JSONWriter(capacity: message.utf8.count + 48)
+        w.object { w in
+            w.member("error", message)
+            w.member("retry", isRetryable)
+        }
+        return w.bytes
+    }
+
+    public init(payload: [UInt8]) {
+        let json = try? JSONValue.parse(payload)  // ok: an unreadable failure is still one
+        self.init(json?["error"]?.string ?? "unreadable failure", isRetryable: json?["retry"]?.bool ?? true)
+    }
+
+    /// Without NUL, which PostgreSQL's text cannot hold, and within the bound, cut between characters.
+    private static func cut(_ text: String) -> String {
+        var clean = text.utf8.prefix(maxMessageBytes + 4).filter { $0 != 0 }
+        if clean.count > maxMessageBytes {
+            clean.removeSubrange(maxMessageBytes...)
+            while let last = clean.last, last & 0xC0 == 0x80 { clean.removeLast() }
+            if let last = clean.last, last >= 0xC0 { clean.removeLast() }
+        }
+        return String(decoding: clean, as: UTF8.self)
+    }
+}

@@ -1,0 +1,55 @@
+import Protocol
+import Reactor
+
+/// Ingest: batches that arrive while a group is being committed form the next group. Under load one commit carries many.
+extension WorkerRuntime {
+    func acceptBatch(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
+        let name = view.nameString
+        guard streams[name] != nil else {
+            let refusal = Refusal(.noWorker, "not served here")
+            client.send(Header(.refused, requestID: view.header.requestID), name: [], payload: refusal.payload, link: link, on: loop)
+            return
+        }
+        streams[name]?.waiting.append(IngestBatch(id: view.header.requestID, link: link, payload: view.payloadArray))
+        startGroups(name, on: loop)
+    }
+
+    private func startGroups(_ name: String, on loop: isolated EventLoop) {
+        while let stream = streams[name], stream.running < options.groups, !stream.waiting.isEmpty {
+            let group = takeGroup(name)
+            streams[name]?.running += 1
+            Task.immediate {
+                _ = loop
+                await self.commit(group, name, on: loop)
+            }
+        }
+    }
+
+    private func takeGroup(_ name: String) -> [IngestBatch] {
+        guard let waiting = streams[name]?.waiting else { return [] }
+        var bytes = 0
+        var count = 0
+        while count < waiting.count, count == 0 || bytes + waiting[count].payload.count <= options.groupBytes {
+            bytes += waiting[count].payload.count
+            count += 1
+        }
+        streams[name]?.waiting.removeFirst(count)
+        return Array(waiting.prefix(count))
+    }
+
+    private func commit(_ group: [IngestBatch], _ name: String, on loop: isolated EventLoop) async {
+        guard let handler = streams[name]?.handler else { return }
+        let answers = await handler(group.map(\.payload))
+        for (batch, answer) in zip(group, answers) {
+            switch answer {
+            case .success(let payload):
+                client.send(Header(.committed, requestID: batch.id), name: [], payload: payload, link: batch.link, on: loop)
+            case .failure(let refusal):
+                client.send(Header(.refused, requestID: batch.id), name: [], payload: refusal.payload, link: batch.link, on: loop)
+            }
+        }
+        countBatches(group.count)
+        streams[name]?.running -= 1
+        startGroups(name, on: loop)
+    }
+}

@@ -1,0 +1,274 @@
+public import Protocol
+public import Reactor
+public import ZeroMQ
+
+/// Runs handlers for jobs, ingest batches and requests that brokers send. Lives on one loop.
+///
+/// Register handlers, then `start`. Outcomes are kept until a broker says that they are settled: when a broker dies they
+/// are reported to another one, or to its successor.
+public final class WorkerRuntime: WorkDelegate {
+    public typealias JobHandler = (JobContext) async throws -> Void
+    public typealias RequestHandler = ([UInt8]) async throws -> [UInt8]
+    /// Gets the payloads of a group and commits them together; one answer each, in order.
+    public typealias BatchHandler = ([[UInt8]]) async -> [Result<[UInt8], Refusal>]
+
+    struct Run {
+        var link: Int
+        var task: Task<Void, Never>?
+        var context: JobContext
+        var timer: EventLoop.Timer?
+        var isTimedOut = false
+    }
+
+    struct Outcome {
+        var header: Header
+        var payload: [UInt8]
+        var link: Int
+    }
+
+    struct IngestBatch {
+        var id: UInt64
+        var link: Int
+        var payload: [UInt8]
+    }
+
+    struct StreamState {
+        var handler: BatchHandler
+        var waiting: [IngestBatch] = []
+        var running = 0
+    }
+
+    public let options: WorkerOptions
+    let client: BusClient
+    private var jobHandlers: [String: JobHandler] = [:]
+    private var requestHandlers: [String: RequestHandler] = [:]
+    var streams: [String: StreamState] = [:]
+    /// Jobs not started yet.
+    private var waiting: [(run: JobRun, link: Int, context: JobContext)] = []
+    private var waitingHead = 0
+    private var running: [JobRun: Run] = [:]
+    private var requestTasks: [UInt64: Task<Void, Never>] = [:]
+    /// Reported, not yet settled.
+    private var outcomes: [JobRun: Outcome] = [:]
+    private var isStopping = false
+    func countBatches(_ n: Int) { counters.batches += n }
+
+    /// Runs that ended, by how; for metrics.
+    public private(set) var counters = WorkerCounters()
+
+    public init(_ client: BusClient, options: WorkerOptions) {
+        self.client = client
+        self.options = options
+    }
+
+    // MARK: Handlers
+
+    public func onJob(_ kind: String, _ handler: @escaping JobHandler) { jobHandlers[kind] = handler }
+    public func onRequest(_ name: String, _ handler: @escaping RequestHandler) { requestHandlers[name] = handler }
+    public func onBatches(_ stream: String, _ handler: @escaping BatchHandler) { streams[stream] = StreamState(handler: handler) }
+
+    private var windows: Windows {
+        if isStopping { return Windows() }
+        return Windows(
+            jobs: jobHandlers.isEmpty ? 0 : options.slots + options.prefetch, batches: streams.isEmpty ? 0 : options.batches,
+            requests: requestHandlers.isEmpty ? 0 : options.requests)
+    }
+
+    /// Tells the brokers what is served; work starts to come.
+    public func start(on loop: isolated EventLoop) {
+        client.serve(
+            Hello(
+                role: .worker, name: options.name, kinds: jobHandlers.keys.sorted(), streams: streams.keys.sorted(),
+                requests: requestHandlers.keys.sorted(), windows: windows), delegate: self, on: loop)
+    }
+
+    /// Stops in order: no new work, what has not started goes back, what runs may finish, then it is cancelled and goes back.
+    public func stop(on loop: isolated EventLoop) async {
+        guard !isStopping else { return }
+        isStopping = true
+        for link in 0..<client.linkCount { client.send(Header(.credit), name: [], payload: windows.payload, link: link, on: loop) }
+        while let next = popWaiting() { report(next.run, Header(.returned), [], link: next.link, on: loop) }
+        let limit = loop.nowNs + options.drainMs * 1_000_000
+        while isBusy, loop.nowNs < limit { await loop.sleep(ns: 5_000_000) }
+        for run in running.values { run.task?.cancel() }
+        for task in requestTasks.values { task.cancel() }
+        let grace = loop.nowNs + 1_000_000_000
+        while !running.isEmpty || !outcomes.isEmpty, loop.nowNs < grace { await loop.sleep(ns: 5_000_000) }
+        client.close(on: loop)
+    }
+
+    private var isBusy: Bool {
+        !running.isEmpty || !requestTasks.isEmpty || !outcomes.isEmpty || streams.values.contains { $0.running > 0 || !$0.waiting.isEmpty }
+    }
+
+    // MARK: WorkDelegate
+
+    public func work(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
+        switch view.header.verb {
+        case .job: acceptJob(view, link: link, on: loop)
+        case .ingest: acceptBatch(view, link: link, on: loop)
+        default: acceptRequest(view, link: link, on: loop)
+        }
+    }
+
+    public func settled(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
+        if view.header.flags.contains(.fenced) { counters.fenced += 1 }
+        outcomes[JobRun(view)] = nil
+    }
+
+    public func cancelled(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
+        if view.header.aux == 0 {
+            requestTasks[view.header.requestID]?.cancel()
+        } else {
+            running[JobRun(view)]?.task?.cancel()
+        }
+    }
+
+    public func linkUp(_ link: Int, isNew: Bool, on loop: isolated EventLoop) {
+        guard isNew else { return }
+        // What still runs, or waits, for a broker that is gone: the new one takes it over before it would offer it again.
+        for (run, state) in running where !client.isUp(link: state.link) || state.link == link {
+            running[run]?.link = link
+            client.send(run.header(.holding), name: [], payload: [], link: link, on: loop)
+        }
+        for index in waiting.indices.dropFirst(waitingHead) where !client.isUp(link: waiting[index].link) || waiting[index].link == link {
+            waiting[index].link = link
+            client.send(waiting[index].run.header(.holding), name: [], payload: [], link: link, on: loop)
+        }
+        for (run, outcome) in outcomes where !client.isUp(link: outcome.link) || outcome.link == link {
+            outcomes[run]?.link = link
+            client.send(outcome.header, name: [], payload: outcome.payload, link: link, on: loop)
+        }
+    }
+
+    public func linkDown(_ link: Int, on loop: isolated EventLoop) {
+        guard let other = (0..<client.linkCount).first(where: { client.isUp(link: $0) }) else { return }
+        linkUp(other, isNew: true, on: loop)
+    }
+
+    // MARK: Jobs
+
+    private func acceptJob(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
+        let run = JobRun(view)
+        let timeout = view.header.timeoutMs > 0 ? view.header.timeoutMs : options.jobTimeoutMs
+        let context = JobContext(id: run.id, attempt: run.attempt, kind: view.nameString, args: view.payloadArray, timeoutMs: timeout)
+        if isStopping { return report(run, Header(.returned), [], link: link, on: loop) }
+        waiting.append((run, link, context))
+        startWaiting(on: loop)
+    }
+
+    private func popWaiting() -> (run: JobRun, link: Int, context: JobContext)? {
+        guard waitingHead < waiting.count else { return nil }
+        let next = waiting[waitingHead]
+        waitingHead += 1
+        if waitingHead == waiting.count {
+            waiting.removeAll(keepingCapacity: true)
+            waitingHead = 0
+        }
+        return next
+    }
+
+    private func startWaiting(on loop: isolated EventLoop) {
+        while running.count < options.slots, let next = popWaiting() {
+            guard let handler = jobHandlers[next.context.kind] else {
+                report(next.run, Header(.failed), JobFailure("this worker serves no \(next.context.kind)").payload, link: next.link, on: loop)
+                continue
+            }
+            let run = next.run
+            let context = next.context
+            running[run] = Run(link: next.link, task: nil, context: context, timer: nil)
+            let task = Task.immediate {
+                _ = loop
+                let (header, payload) = await self.execute(handler, context)
+                self.ended(run, header, payload, on: loop)
+            }
+            // A handler that never suspended has ended by now.
+            guard running[run] != nil else { continue }
+            running[run]?.task = task
+            running[run]?.timer = loop.after(ns: context.timeoutMs * 1_000_000) { self.timeOut(run, on: loop) }
+        }
+    }
+
+    private func execute(_ handler: JobHandler, _ context: JobContext) async -> (Header, [UInt8]) {
+        do {
+            try await handler(context)
+            return (Header(.done, flags: context.isCommitted ? .committed : []), context.isCommitted ? [] : context.output)
+        } catch let failure as JobFailure {
+            return (Header(.failed), failure.payload)
+        } catch let snooze as JobSnooze {
+            return (Header(.snoozed, aux2: snooze.milliseconds), [])
+        } catch {
+            if isStopping, Task.isCancelled { return (Header(.returned), []) }
+            return (Header(.failed), JobFailure(String(describing: error)).payload)
+        }
+    }
+
+    private func ended(_ run: JobRun, _ header: Header, _ payload: [UInt8], on loop: isolated EventLoop) {
+        guard let state = running.removeValue(forKey: run) else { return }
+        if let timer = state.timer { loop.cancel(timer) }
+        counters.jobs += 1
+        if state.isTimedOut, header.verb != .done {
+            report(run, Header(.failed), JobFailure("timed out after \(state.context.timeoutMs) ms").payload, link: state.link, on: loop)
+        } else {
+            if header.verb == .failed { counters.failed += 1 }
+            report(run, header, payload, link: state.link, on: loop)
+        }
+        if waitingHead < waiting.count { startWaiting(on: loop) }
+    }
+
+    private func timeOut(_ run: JobRun, on loop: isolated EventLoop) {
+        guard running[run] != nil else { return }
+        running[run]?.isTimedOut = true
+        running[run]?.task?.cancel()
+        // A handler that does not heed cancellation must not hold its slot for ever. Its rows are fenced by the attempt.
+        running[run]?.timer = loop.after(ns: options.stuckMs * 1_000_000) {
+            Log.error("a job ignores its cancellation; its slot is given up", ["id": String(run.id), "attempt": String(run.attempt)])
+            self.ended(run, Header(.failed), [], on: loop)
+        }
+    }
+
+    private func report(_ run: JobRun, _ header: Header, _ payload: [UInt8], link: Int, on loop: isolated EventLoop) {
+        var header = header
+        header.requestID = UInt64(bitPattern: run.id)
+        header.aux = UInt32(clamping: run.attempt)
+        let target = client.isUp(link: link) ? link : (0..<client.linkCount).first { client.isUp(link: $0) } ?? link
+        outcomes[run] = Outcome(header: header, payload: payload, link: target)
+        if client.isUp(link: target) { client.send(header, name: [], payload: payload, link: target, on: loop) }
+    }
+
+    // MARK: Requests
+
+    private func acceptRequest(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
+        let id = view.header.requestID
+        guard !isStopping, let handler = requestHandlers[view.nameString] else {
+            let refusal = isStopping ? Refusal(.stopping, "worker \(options.name) is stopping") : Refusal(.noWorker, "not served here")
+            client.send(Header(.refused, requestID: id), name: [], payload: refusal.payload, link: link, on: loop)
+            return
+        }
+        let payload = view.payloadArray
+        var ended = false
+        let task = Task.immediate {
+            _ = loop
+            do {
+                let answer = try await handler(payload)
+                self.client.send(Header(.reply, requestID: id), name: [], payload: answer, link: link, on: loop)
+            } catch {
+                let refusal = (error as? Refusal) ?? Refusal(.failed, String(describing: error))
+                self.client.send(Header(.refused, requestID: id), name: [], payload: refusal.payload, link: link, on: loop)
+            }
+            self.counters.requests += 1
+            self.requestTasks[id] = nil
+            ended = true
+        }
+        if !ended { requestTasks[id] = task }
+    }
+}
+
+/// What a worker has done since it started.
+public struct WorkerCounters: Sendable {
+    public var jobs = 0
+    public var failed = 0
+    public var fenced = 0
+    public var requests = 0
+    public var batches = 0
+}
