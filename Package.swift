@@ -45,12 +45,19 @@ let package = Package(
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
         library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("API", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres"]),
+        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
 
         .executableTarget(
             name: "Heliograph",
             dependencies: ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"],
             swiftSettings: strict),
+
+        tests("BytesTests", ["Bytes"]),
+        tests("ProtocolTests", ["Bytes", "Protocol"]),
+        tests("HTTPTests", ["Bytes", "HTTP"]),
+        tests("ReactorTests", ["CLinux", "Bytes", "Reactor"]),
+        tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
+        tests("SimulationTests", ["Bytes", "Simulation"]),
     ]
 )

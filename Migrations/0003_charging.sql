@@ -30,8 +30,11 @@ CREATE TABLE public.time_i_data_other PARTITION OF public.time_i_data DEFAULT;
 CREATE TABLE heliograph.charging_latest (
     meter_id    text PRIMARY KEY,
     "timestamp" timestamptz NOT NULL,
-    i           double precision NOT NULL
+    i           double precision NOT NULL,
+    -- Which prediction job looks after the meter; the telemetry worker computes it from the id.
+    shard       smallint NOT NULL
 ) WITH (fillfactor = 50);
+CREATE INDEX charging_latest_shard ON heliograph.charging_latest (shard);
 
 -- One row per anomaly episode.
 CREATE TABLE public.current_data (

@@ -11,6 +11,8 @@ public struct BrokerConfig: Sendable {
     /// Needed for every address that is not `inproc://` or `ipc://`.
     public var security: BusSecurity?
     public var limits = BrokerLimits()
+    /// For benchmarks of this package: `tcp://127.0.0.1` may do without `security`. No setting reaches it.
+    package var allowsPlainLoopback = false
 
     public init(name: String, endpoints: [BusEndpoint], postgres: PostgresConfig, security: BusSecurity? = nil) {
         self.name = name

@@ -13,24 +13,15 @@ extension BrokerServer {
     func runLanes(on loop: isolated EventLoop) {
         if !insertLane.isRunning, !insertLane.waiting.isEmpty {
             insertLane.isRunning = true
-            Task.immediate {
-                _ = loop
-                await self.runInserts(on: loop)
-            }
+            loop.spawn { await self.runInserts(on: loop) }
         }
         if !outcomeLane.isRunning, !outcomeLane.waiting.isEmpty {
             outcomeLane.isRunning = true
-            Task.immediate {
-                _ = loop
-                await self.runOutcomes(on: loop)
-            }
+            loop.spawn { await self.runOutcomes(on: loop) }
         }
         if !claimLane.isRunning, !claimLane.waiting.isEmpty {
             claimLane.isRunning = true
-            Task.immediate {
-                _ = loop
-                await self.runClaims(on: loop)
-            }
+            loop.spawn { await self.runClaims(on: loop) }
         }
     }
 
@@ -83,10 +74,7 @@ extension BrokerServer {
         } catch {
             Log.warning("stray jobs not looked for; tried again", ["error": error.description])
             loop.after(ns: Self.retryNs) { [weak self] in
-                Task.immediate {
-                    _ = loop
-                    await self?.recoverStrays(on: loop)
-                }
+                loop.spawn { [weak self] in await self?.recoverStrays(on: loop) }
             }
         }
     }

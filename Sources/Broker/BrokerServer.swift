@@ -19,7 +19,6 @@ public final class BrokerServer {
     var publishers: [LoopSocket] = []
     private var zap: ZAPHandler?
     private var listener: PostgresListener?
-    private var settled = false
     var insertLane = Lane<StoreWork.Insert>()
     var outcomeLane = Lane<OutcomeWork>()
     var claimLane = Lane<(kind: String, count: Int)>()
@@ -68,7 +67,8 @@ public final class BrokerServer {
         _ config: BrokerConfig, context: ZMQContext, on loop: isolated EventLoop, onFailure: @escaping (BrokerError) -> Void = { _ in }
     ) async throws -> BrokerServer {
         for endpoint in config.endpoints where BusEndpoint.isOpen(endpoint.work) || BusEndpoint.isOpen(endpoint.topics) {
-            guard config.security != nil else {
+            let isPlainLoopback = config.allowsPlainLoopback && [endpoint.work, endpoint.topics].allSatisfy { $0.hasPrefix("tcp://127.0.0.1:") }
+            guard config.security != nil || isPlainLoopback else {
                 throw BrokerError(.insecure, "\(endpoint.work) can be reached from outside: it needs keys; make them with 'heliograph keys new'")
             }
         }
@@ -187,18 +187,18 @@ public final class BrokerServer {
             self.flush(on: loop)
             return true
         }
-        every(1_000_000_000, "beat", on: loop) { [self] in
+        every(1_000_000_000, "beat", on: loop) { [self] _ in
             if try await !store.beat() {
                 onFailure(BrokerError(.superseded, "another broker named \(config.name) has taken over; this one stops"))
             }
         }
-        every(250_000_000, "promote", on: loop) { [self] in
+        every(250_000_000, "promote", on: loop) { [self] loop in
             for kind in try await store.promote() { core.woken(kind) }
             flush(on: loop)
         }
-        every(3_600_000_000_000, "partitions", on: loop) { [self] in try await store.makePartitions() }
+        every(3_600_000_000_000, "partitions", on: loop) { [self] _ in try await store.makePartitions() }
         loop.after(ns: config.limits.adoptionGraceNs) { [weak self] in
-            self?.every(1_000_000_000, "rescue", immediately: true, on: loop) { [weak self] in
+            self?.every(1_000_000_000, "rescue", immediately: true, on: loop) { [weak self] loop in
                 guard let self else { return }
                 let dead = try await store.deadEpochs(silenceMs: config.limits.peerSilenceNs / 1_000_000)
                 let rescued = try await store.rescue(dead)
@@ -209,27 +209,28 @@ public final class BrokerServer {
                 }
             }
         }
-        listener = PostgresListener(config.postgres, channels: ["heliograph_job"], on: loop) { [weak self] _, kind in
-            guard let self else { return }
-            core.woken(kind)
-            flush(on: loop)
-        } onReconnect: { [weak self] in
+        listener = PostgresListener(config.postgres, channels: ["heliograph_job"], on: loop) { [weak self] in
             guard let self else { return }
             core.wokenAll()
+            flush(on: loop)
+        } onNotify: { [weak self] _, kind in
+            guard let self else { return }
+            core.woken(kind)
             flush(on: loop)
         }
     }
 
-    /// Runs an async body again and again; its failures are logged and do not end it.
+    /// Runs an async body again and again; its failures are logged and do not end it. The body takes the loop as a parameter:
+    /// a closure that merely could have captured it would leave it.
     private func every(
-        _ ns: Int64, _ what: String, immediately: Bool = false, on loop: isolated EventLoop, _ body: @escaping () async throws -> Void
+        _ ns: Int64, _ what: String, immediately: Bool = false, on loop: isolated EventLoop,
+        _ body: @escaping (isolated EventLoop) async throws -> Void
     ) {
         loop.after(ns: immediately ? 0 : ns) { [weak self] in
-            Task.immediate {
-                _ = loop
+            loop.spawn { [weak self] in
                 guard let self, !self.isStopped else { return }
                 do {
-                    try await body()
+                    try await body(loop)
                 } catch {
                     Log.warning("broker upkeep failed; tried again", ["what": what, "error": String(describing: error)])
                 }
@@ -248,7 +249,7 @@ public final class BrokerServer {
             await loop.sleep(ns: 10_000_000)
         }
         isStopped = true
-        await listener?.close(on: loop)
+        listener?.close()
         for socket in routers + publishers {
             socket.withSocket { socket in try? socket.setLinger(ms: 500) }  // ok: closing either way
             socket.close(on: loop)

@@ -42,7 +42,7 @@ public struct ASCIICursor {
         return true
     }
 
-    /// Exactly `count` decimal digits.
+    /// Exactly `count` decimal digits, at most 18.
     public mutating func digits(_ count: Int) -> Int? {
         guard position + count <= bytes.count else { return nil }
         var n = 0
@@ -61,7 +61,10 @@ public struct ASCIICursor {
         while position < bytes.count, ASCII.isDigit(bytes[position]) {
             let (m, o) = n.multipliedReportingOverflow(by: 10)
             let (s, p) = m.addingReportingOverflow(Int(bytes[position] - 0x30))
-            if o || p { return nil }
+            if o || p {
+                position = start
+                return nil
+            }
             n = s
             position += 1
         }

@@ -34,7 +34,8 @@ public struct JSONReader {
         public let hasEscapes: Bool
 
         @inlinable public func equals(_ s: StaticString) -> Bool {
-            guard !hasEscapes, raw.count == s.utf8CodeUnitCount else { return false }
+            if hasEscapes { return string == s.description }
+            guard raw.count == s.utf8CodeUnitCount else { return false }
             for i in 0..<raw.count where raw[i] != s.utf8Start[i] { return false }
             return true
         }
@@ -152,10 +153,15 @@ public struct JSONReader {
 
     public mutating func string() throws(JSONError) -> String { try text().string }
 
+    /// A number without fraction or exponent that fits.
     public mutating func int() throws(JSONError) -> Int {
         let start = position
-        guard case .int(let n) = try number() else { throw JSONError(.outOfRange, at: start) }
-        return n
+        switch try number() {
+        case .int(let n): return n
+        // `-0` is kept as a double for its sign.
+        case .double(let d) where d == 0 && d.sign == .minus: return 0
+        case .double: throw JSONError(.outOfRange, at: start)
+        }
     }
 
     public mutating func double() throws(JSONError) -> Double {
@@ -272,9 +278,9 @@ public struct JSONReader {
             while p < input.count, ASCII.isDigit(input[p]) { p += 1 }
         }
         position = p
-        if isInteger, exact, mantissa <= UInt64(Int.max) {
+        if isInteger, exact, mantissa <= (negative ? Int.min : Int.max).magnitude {
             if negative && mantissa == 0 { return .double(-0.0) }
-            return .int(negative ? -Int(mantissa) : Int(mantissa))
+            return .int(negative ? Int(truncatingIfNeeded: 0 &- mantissa) : Int(mantissa))
         }
         // Up to 2^53 with up to 22 decimals, one division of two exact doubles is correctly rounded.
         if exact, mantissa < 1 << 53, fractionDigits <= 22 {

@@ -18,9 +18,16 @@ public enum JSONValue: Hashable, Sendable {
         case (.string(let x), .string(let y)): x == y
         case (.array(let x), .array(let y)): x == y
         case (.object(let x), .object(let y)):
-            x.count == y.count && x.allSatisfy { member in y.first { $0.key == member.key }?.value == member.value }
+            sameMembers(x, y)
         default: false
         }
+    }
+
+    /// Order does not count, except among members of the same name.
+    private static func sameMembers(_ x: [(key: String, value: JSONValue)], _ y: [(key: String, value: JSONValue)]) -> Bool {
+        guard x.count == y.count else { return false }
+        if zip(x, y).allSatisfy({ $0.key == $1.key }) { return zip(x, y).allSatisfy { $0.value == $1.value } }
+        return zip(x.sorted { $0.key < $1.key }, y.sorted { $0.key < $1.key }).allSatisfy { $0.key == $1.key && $0.value == $1.value }
     }
 
     public func hash(into hasher: inout Hasher) {

@@ -56,7 +56,8 @@ public enum RFC3339 {
 
     /// Appends a time; years outside 0…9999 are clamped to that range.
     public static func append(_ time: Timestamp, _ style: Style, to out: inout [UInt8]) {
-        var micros = time.microseconds
+        // Before the offset is added too, or the ends of the range would wrap.
+        var micros = clamp(time.microseconds)
         var zulu = false
         var always = false
         switch style {
@@ -66,7 +67,7 @@ public enum RFC3339 {
             micros &+= offset.seconds * 1_000_000
             always = true
         }
-        micros = min(max(micros, -62_167_219_200_000_000), 253_402_300_799_999_999)
+        micros = clamp(micros)
         let seconds = Civil.floorDivide(micros, 1_000_000)
         let fraction = Int(micros - seconds * 1_000_000)
         let days = Civil.floorDivide(seconds, 86_400)
@@ -96,6 +97,8 @@ public enum RFC3339 {
         append(time, style, to: &out)
         return String(decoding: out, as: UTF8.self)
     }
+
+    private static func clamp(_ micros: Int64) -> Int64 { min(max(micros, -62_167_219_200_000_000), 253_402_300_799_999_999) }
 
     private static func pad(_ n: Int, _ width: Int, _ out: inout [UInt8]) {
         var divisor = 1

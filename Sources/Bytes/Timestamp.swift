@@ -33,13 +33,14 @@ public struct UTCOffset: Hashable, Sendable {
             return
         }
         guard bytes.count >= 2, bytes[0] == UInt8(ascii: "+") || bytes[0] == UInt8(ascii: "-") else { return nil }
-        let digits = bytes.dropFirst().filter { $0 != UInt8(ascii: ":") }
-        guard digits.allSatisfy(ASCII.isDigit), digits.count <= 4, digits.count != 3 else { return nil }
+        var digits = Array(bytes.dropFirst())
+        if digits.count == 5, digits[2] == UInt8(ascii: ":") { digits.remove(at: 2) }
+        guard digits.allSatisfy(ASCII.isDigit), [1, 2, 4].contains(digits.count) else { return nil }
         let number = digits.reduce(0) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) }
         let hours = digits.count == 4 ? number / 100 : number
         let minutes = digits.count == 4 ? number % 100 : 0
-        guard hours <= 18, minutes < 60 else { return nil }
         let total = hours * 3600 + minutes * 60
+        guard total <= 18 * 3600, minutes < 60 else { return nil }
         seconds = bytes[0] == UInt8(ascii: "-") ? -total : total
     }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -62,3 +63,9 @@ static inline int hg_wifexited(int s) { return WIFEXITED(s); }
 static inline int hg_wexitstatus(int s) { return WEXITSTATUS(s); }
 static inline int hg_s_isreg(unsigned m) { return S_ISREG(m); }
 static inline int hg_s_isdir(unsigned m) { return S_ISDIR(m); }
+
+// Variadic functions are not imported.
+static inline int hg_openat(int dir, const char *path, int flags) { return openat(dir, path, flags); }
+static inline int hg_dup_cloexec(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
+static inline void hg_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }

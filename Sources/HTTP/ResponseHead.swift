@@ -39,7 +39,7 @@ public struct ResponseHead {
     }
 
     public static func field(_ name: String, _ value: String, to out: inout [UInt8]) {
-        out.append(contentsOf: name.utf8.filter(CharacterSet.token.contains))
+        for b in name.utf8 where CharacterSet.token.contains(b) { out.append(b) }
         text(value, to: &out)
     }
 

@@ -40,6 +40,8 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     public var column: String?
     /// Which statement of a batch failed, counted from 0.
     public var batchIndex: Int?
+    /// Where in the statement, in characters from 1.
+    public var position: Int?
     /// The statement had been prepared before a table changed under it; it has been forgotten, so that the next try prepares it anew.
     var hadStalePlan = false
 
@@ -102,6 +104,7 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
         constraint = field("n")
         table = field("t")
         column = field("c")
+        position = field("P").flatMap { Int($0) }
     }
 
     /// libpq's message for a connection, on one line.

@@ -104,6 +104,7 @@ public final class PostgresPool {
     // MARK: The queue
 
     func submit(_ request: Request) {
+        precondition(loop.isCurrent, "pool \(name) was called off its loop")
         queries += 1
         if isClosing { return refuse(request, PostgresError(.closed, "pool \(name) is closed")) }
         if waiting.isEmpty, let connection = leastBusy(for: request) {

@@ -117,10 +117,14 @@ final class Request {
     }
 
     /// Suspends until the end or until the task is cancelled; what is already in the pipeline is answered and dropped then.
-    func waitOrCancel(_ loop: EventLoop) async {
+    ///
+    /// The standard library's handler calls its operation without an isolation: only a closure that captures the isolated parameter stays on
+    /// the loop.
+    func waitOrCancel(_ loop: EventLoop, isolation: isolated (any Actor)? = #isolation) async {
         if isDone { return }
         let request = OnLoop(self)
         await withTaskCancellationHandler {
+            _ = isolation
             await wait()
         } onCancel: {
             loop.execute { _ in request.value.fail(PostgresError(.cancelled, "the task was cancelled")) }

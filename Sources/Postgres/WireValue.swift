@@ -59,9 +59,11 @@ struct WireValue {
     func elements() -> (type: UInt32, items: [WireValue?]) {
         let dimensions = Int(integer(Int32.self))
         let type = integer(UInt32.self, at: 8)
-        guard dimensions > 0 else { return (type, []) }
+        // Every element has a length of four bytes: that bounds what the dimensions may claim.
+        let limit = bytes.count / 4
+        guard dimensions > 0, dimensions <= limit else { return (type, []) }
         var total = 1
-        for d in 0..<dimensions { total *= Int(integer(Int32.self, at: 12 + d * 8)) }
+        for d in 0..<dimensions { total = min(limit, total * max(0, min(limit, Int(integer(Int32.self, at: 12 + d * 8))))) }
         var offset = 12 + dimensions * 8
         var items: [WireValue?] = []
         items.reserveCapacity(total)
@@ -70,7 +72,7 @@ struct WireValue {
             offset += 4
             if length < 0 {
                 items.append(nil)
-            } else {
+            } else if offset + length <= bytes.count {
                 items.append(WireValue(bytes.baseAddress.map { UnsafeRawPointer($0 + offset) }, length))
                 offset += length
             }

@@ -81,6 +81,12 @@ public struct FrameWriter: Sendable {
 
     public var isEmpty: Bool { count == 0 }
 
+    /// Frames are closed before they grow past this, in bytes: a socket takes at most 64 MB, the largest message is half of that.
+    public static let maxFrame = 16 << 20
+
+    /// Whether a message with so many bytes of name and payload should begin a new frame.
+    public func isFull(before bytes: Int) -> Bool { !isEmpty && self.bytes.count + Header.size + bytes > Self.maxFrame }
+
     public mutating func append(_ header: Header, name: some Collection<UInt8>, payload: some Collection<UInt8>) {
         precondition(name.count <= Header.maxName && payload.count <= Header.maxPayload, "a message over its bounds; check before writing")
         bytes.reserveCapacity(bytes.count + Header.size + name.count + payload.count)

@@ -84,9 +84,7 @@ public struct JobDraft: Hashable, Sendable {
                 } else if key.equals("priority") {
                     priority = try r.int()
                 } else if key.equals("run_at") {
-                    let at = r.position
-                    guard let time = RFC3339.parse(try r.string()) else { throw JSONError(.wrongType, at: at) }
-                    runAt = time
+                    runAt = try r.null() ? nil : try Self.time(&r)
                 } else if key.equals("unique_key") {
                     uniqueKey = try r.null() ? nil : try r.string()
                 } else if key.equals("max_attempts") {
@@ -108,13 +106,16 @@ public struct JobDraft: Hashable, Sendable {
         if let fault { throw Refusal(.malformed, "job draft: \(fault)") }
     }
 
+    private static func time(_ r: inout JSONReader) throws(JSONError) -> Timestamp {
+        let at = r.position
+        guard let time = RFC3339.parse(try r.string()) else { throw JSONError(.wrongType, at: at) }
+        return time
+    }
+
     /// The first rule this draft breaks.
     public var fault: String? {
         if args.count > Self.maxArgsBytes { return "args of \(args.count) bytes, at most \(Self.maxArgsBytes)" }
-        // PostgreSQL's jsonb cannot hold U+0000.
-        if args.indices.dropLast(5).contains(where: { args[$0] == 0x5C && args[$0 + 1] == 0x75 && args[($0 + 2)..<($0 + 6)].allSatisfy { $0 == 0x30 } }) {
-            return "args must not contain \\u0000"
-        }
+        if Self.escapesNUL(args) { return "args must not contain \\u0000" }
         if !(1...Header.maxName).contains(queue.utf8.count) || queue.utf8.contains(0) { return "queue must have 1 to \(Header.maxName) bytes" }
         if kind.utf8.contains(0) { return "kind must not contain NUL" }
         if !(1...9).contains(priority) { return "priority must be 1 to 9" }
@@ -125,6 +126,18 @@ public struct JobDraft: Hashable, Sendable {
             return "at most 32 tags of 1 to 128 bytes"
         }
         return nil
+    }
+}
+
+extension JobDraft {
+    /// Whether a JSON text holds an escaped U+0000, which PostgreSQL's jsonb cannot keep. `\\u0000` is a backslash and five characters.
+    static func escapesNUL(_ json: [UInt8]) -> Bool {
+        var i = 0
+        while let backslash = json[i...].firstIndex(of: 0x5C) {
+            if json[(backslash + 1)...].starts(with: [0x75, 0x30, 0x30, 0x30, 0x30]) { return true }
+            i = min(backslash + 2, json.count)
+        }
+        return false
     }
 }
 
@@ -169,12 +182,11 @@ public struct JobFailure: Error, Hashable, Sendable {
 
     /// Without NUL, which PostgreSQL's text cannot hold, and within the bound, cut between characters.
     private static func cut(_ text: String) -> String {
-        var clean = text.utf8.prefix(maxMessageBytes + 4).filter { $0 != 0 }
-        if clean.count > maxMessageBytes {
-            clean.removeSubrange(maxMessageBytes...)
-            while let last = clean.last, last & 0xC0 == 0x80 { clean.removeLast() }
-            if let last = clean.last, last >= 0xC0 { clean.removeLast() }
+        let clean = Array(text.utf8.lazy.filter { $0 != 0 }.prefix(maxMessageBytes + 1))
+        var end = min(clean.count, maxMessageBytes)
+        if clean.count > end {
+            while end > 0, clean[end] & 0xC0 == 0x80 { end -= 1 }
         }
-        return String(decoding: clean, as: UTF8.self)
+        return String(decoding: clean[..<end], as: UTF8.self)
     }
 }

@@ -1,6 +1,6 @@
 /// When a failed attempt is tried again: `attempt^4` seconds, ± 10 % (architecture §4). Pure: the jitter comes from the job itself.
 public enum RetryPolicy {
-    /// The longest wait, in ms: 30 days. `attempt^4` passes it at attempt 41.
+    /// The longest wait before the jitter, in ms: 30 days. `attempt^4` passes it at attempt 41.
     public static let maxDelayMs: Int64 = 30 * 86_400_000
 
     public static func delayMs(attempt: Int, jobID: Int64) -> Int64 {

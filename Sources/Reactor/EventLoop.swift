@@ -130,6 +130,17 @@ public actor EventLoop {
         }
     }
 
+    /// Starts a task that runs on this loop from its first step to its last. `body` runs at once, up to where it first waits.
+    @discardableResult
+    public func spawn(_ body: @escaping () async -> Void) -> Task<Void, Never> {
+        // The preference keeps the task here even where the compiler takes a closure for a concurrent one: Swift 6.3 does so
+        // for async closures that are formed inside other closures.
+        Task.immediate(executorPreference: executor) {
+            _ = self
+            await body()
+        }
+    }
+
     /// Runs `body` at the end of this tick, after all ready work: the place where buffers are flushed once.
     public func atEndOfTick(_ body: @escaping Body) { flushes.append(body) }
 

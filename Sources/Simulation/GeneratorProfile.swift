@@ -30,7 +30,9 @@ public struct GeneratorProfile: Hashable, Sendable {
     }
 
     /// Sessions for stations over whole local days from `start` on, sorted by station and arrival, never overlapping at one station.
-    public func sessions(stations: [(id: String, charger: ChargerType)], days: Int, from start: Timestamp, zone: UTCOffset = .beijing, seed: UInt64) -> [ChargingSession] {
+    public func sessions(
+        stations: [(id: String, charger: ChargerType)], days: Int, from start: Timestamp, zone: UTCOffset = .beijing, seed: UInt64
+    ) -> [ChargingSession] {
         var out: [ChargingSession] = []
         let firstDay = Civil.floorDivide(start.seconds + zone.seconds, 86_400)
         for station in stations {
@@ -61,7 +63,9 @@ public struct GeneratorProfile: Hashable, Sendable {
         }.sorted()
     }
 
-    private func stay(_ station: (id: String, charger: ChargerType), _ arrival: Timestamp, _ zone: UTCOffset, number: Int, _ random: inout SeededRandom) -> ChargingSession {
+    private func stay(
+        _ station: (id: String, charger: ChargerType), _ arrival: Timestamp, _ zone: UTCOffset, number: Int, _ random: inout SeededRandom
+    ) -> ChargingSession {
         let hours = Self.draw(stayHours, &random) * (isFast(station.charger) ? fastStayShare : 1)
         let most = min(batteryKwh, station.charger.ratedPowerKw * 0.8 * hours)
         let kwh = max(0.5, (most * Self.draw(energyShares, &random) * 1000).rounded() / 1000)

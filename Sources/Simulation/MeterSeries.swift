@@ -62,7 +62,8 @@ public struct MeterSeries: Sendable {
         case .leak: return rounded(label.strength * (1 + Self.noiseShare * noise(t)))
         case .overCurrent: return rounded(site.charger.maxOutputCurrentA * label.strength * (1 + Self.noiseShare * noise(t)))
         case .stepDrop: return rounded(measured(t) * label.strength)
-        case .fluctuation: return rounded(measured(t) * (1 + label.strength * noise(t)))
+        // Held below the limit, since beyond it the fault would be an over-current as well.
+        case .fluctuation: return rounded(min(measured(t) * (1 + label.strength * noise(t)), site.charger.maxOutputCurrentA))
         }
     }
 

@@ -40,6 +40,9 @@ extension BusClient {
 
     /// Publishes an event; lost when no broker is up (events follow commits: what counts is in PostgreSQL).
     public func publish(_ topic: String, _ payload: [UInt8], isState: Bool, on loop: isolated EventLoop) {
+        guard topic.utf8.count <= Header.maxName, payload.count <= Header.maxPayload else {
+            return Log.warning("event over its bound not published", ["topic_bytes": String(topic.utf8.count), "bytes": String(payload.count)])
+        }
         guard let link = links.first(where: { $0.isUp }) else { return }
         send(Header(.publish, flags: isState ? .state : []), name: topic.utf8, payload: payload, link: link.index, on: loop)
     }
@@ -67,7 +70,7 @@ extension BusClient {
         }
         lastID += 1
         let id = lastID
-        let expires = loop.nowNs + timeoutMs * 1_000_000
+        let expires = loop.nowNs + min(max(timeoutMs, 1), 86_400_000) * 1_000_000
         pending[id] = Pending(verb: verb, name: name, payload: payload, expiresNs: expires, link: nil, completion: completion)
         expiries[expires >> 27, default: []].append(id)
         if !sendNow(id, on: loop) { unsent.append(id) }
@@ -83,8 +86,7 @@ extension BusClient {
             link.sent.insert(id)
             let call = pending.values[index]
             let left = max(1, (call.expiresNs - loop.nowNs) / 1_000_000)
-            link.out.append(Header(call.verb, requestID: id, timeoutMs: left), name: call.name.utf8, payload: call.payload)
-            scheduleFlush(link, on: loop)
+            send(Header(call.verb, requestID: id, timeoutMs: left), name: call.name.utf8, payload: call.payload, link: link.index, on: loop)
             // Only batches are ever sent a second time.
             if call.verb != .ingest { pending.values[index].payload = [] }
             return true

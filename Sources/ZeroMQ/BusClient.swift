@@ -93,6 +93,7 @@ public final class BusClient {
     public func send(
         _ header: Header, name: some Collection<UInt8>, payload: some Collection<UInt8>, link: Int, on loop: isolated EventLoop
     ) {
+        if links[link].out.isFull(before: name.count + payload.count) { flush(links[link], on: loop) }
         links[link].out.append(header, name: name, payload: payload)
         scheduleFlush(links[link], on: loop)
     }
@@ -245,6 +246,8 @@ public final class BusClient {
             }
             sweptSlot += 1
         }
+        // While no broker is there nobody meets the ids of calls that gave up.
+        if unsent.count > 2 * pending.count + 1_000 { unsent.removeAll { pending[$0] == nil } }
         subscriptions?.tick(on: loop)
     }
 }

@@ -54,7 +54,11 @@ final class BusSubscriptions {
     }
 
     func linkUp(_ link: BusLink, on loop: isolated EventLoop) {
-        for stream in handlers.keys { ask(stream, link, on: loop) }
+        for stream in handlers.keys {
+            // A second welcome in the same life of the broker: nothing was missed, or the next number shows it.
+            if case .at(let epoch, _) = positions[link.index][stream] ?? .unknown, epoch == link.epoch { continue }
+            ask(stream, link, on: loop)
+        }
     }
 
     func tick(on loop: isolated EventLoop) {
@@ -68,7 +72,9 @@ final class BusSubscriptions {
     }
 
     private func ask(_ stream: String, _ link: BusLink, on loop: isolated EventLoop) {
-        positions[link.index][stream] = .syncing(held: [], snapshot: [], askedNs: loop.nowNs)
+        var held: [Event] = []
+        if case .syncing(let waiting, _, _) = positions[link.index][stream] ?? .unknown { held = waiting }
+        positions[link.index][stream] = .syncing(held: held, snapshot: [], askedNs: loop.nowNs)
         client.send(Header(.snapshot), name: stream.utf8, payload: [], link: link.index, on: loop)
     }
 
@@ -141,7 +147,14 @@ final class BusSubscriptions {
         else { return }
         positions[link.index][stream] = .at(epoch: view.header.aux2, sequence: sequence)
         for event in snapshot.sorted(by: { $0.sequence < $1.sequence }) { handler(event) }
-        for event in held where event.epoch == view.header.aux2 && event.sequence > sequence { live(event, link, on: loop) }
+        for event in held where event.epoch == view.header.aux2 {
+            if event.sequence > sequence {
+                live(event, link, on: loop)
+            } else if !event.isState {
+                // The snapshot holds states alone: what happened meanwhile is in nothing else.
+                handler(event)
+            }
+        }
     }
 }
 

@@ -77,9 +77,12 @@ struct StreamScoreTests {
             groups[file.group, default: NABScorer()].add(scores: scores, windows: file.windows, probation: file.probation)
         }
         let total = all.normalised(threshold: StreamScore.threshold)
-        print("NAB open groups: standard \(total), low FP \(all.normalised(threshold: StreamScore.threshold, .lowFalsePositive)),",
-            "low FN \(all.normalised(threshold: StreamScore.threshold, .lowFalseNegative))")
-        for (group, scorer) in groups.sorted(by: { $0.key < $1.key }) { print("  \(group): \(scorer.normalised(threshold: StreamScore.threshold))") }
+        let lowFP = all.normalised(threshold: StreamScore.threshold, .lowFalsePositive)
+        let lowFN = all.normalised(threshold: StreamScore.threshold, .lowFalseNegative)
+        print("NAB open groups: standard \(total), low FP \(lowFP), low FN \(lowFN)")
+        for (group, scorer) in groups.sorted(by: { $0.key < $1.key }) where group != "artificialNoAnomaly" {
+            print("  \(group): \(scorer.normalised(threshold: StreamScore.threshold))")
+        }
         #expect(total >= 55)
     }
 }

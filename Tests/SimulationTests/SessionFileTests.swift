@@ -59,7 +59,10 @@ struct SessionFileTests {
         }
     }
 
-    @Test(.enabled(if: SharedData.exists, "the reference data is not in the repository"), arguments: zip(SharedData.sessionFiles, [(3527, 0), (3177, 0), (1269, 0), (1828, 1)]))
+    @Test(
+        .enabled(if: SharedData.exists, "the reference data is not in the repository"),
+        arguments: zip(SharedData.sessionFiles, [(3527, 0), (3177, 0), (1269, 0), (1828, 1)])
+    )
     func `real files are read completely`(_ name: String, _ counts: (Int, Int)) throws {
         let file = try SessionFile(path: try #require(SharedData.folder) + "/ev-sessions/" + name)
         #expect(file.sessions.count == counts.0)

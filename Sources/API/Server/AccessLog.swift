@@ -1,5 +1,6 @@
 import Bytes
 import CLinux
+import HTTP
 
 /// JSON lines, one per answer, through a bounded buffer that never makes a loop wait: when the reader is slow, lines are dropped and counted.
 public final class AccessLog {

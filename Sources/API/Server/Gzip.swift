@@ -57,6 +57,7 @@ final class Gzip {
     /// Whether bodies of a type get smaller.
     static func isCompressible(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
+        if contentType == Reply.json { return true }
         let essence = contentType.prefix { $0 != ";" }
         if essence.hasPrefix("text/") || essence.hasSuffix("+json") || essence.hasSuffix("+xml") { return true }
         return essence == "application/json" || essence == "application/javascript" || essence == "application/x-ndjson" || essence == "application/xml"

@@ -47,7 +47,7 @@ enum ListenSocket {
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, size)
         // Inherited by accepted sockets: one system call less for each.
         setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, size)
-        if is6 { setsockopt(fd, Int32(IPPROTO_IPV6.rawValue), IPV6_V6ONLY, &zero, size) }
+        if is6 { setsockopt(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &zero, size) }
         v6.sin6_family = sa_family_t(AF_INET6)
         v6.sin6_port = address.port.bigEndian
         v4.sin_family = sa_family_t(AF_INET)

@@ -11,8 +11,14 @@ struct LoopPort {
     let atEndOfTick: (@escaping () -> Void) -> Void
     let after: (Int64, @escaping () -> Void) -> Void
     let every: (Int64, @escaping () -> Bool) -> Void
-    /// Runs `body` on the loop at once, until it suspends for the first time.
-    let spawn: (@escaping () async -> Void) -> Task<Void, Never>
+    private let start: (Work) -> Task<Void, Never>
+
+    /// A body on its way to a task.
+    private final class Work {
+        private let body: () async -> Void
+        init(_ body: @escaping () async -> Void) { self.body = body }
+        func run() async { await body() }
+    }
 
     init(on loop: isolated EventLoop) {
         nowNs = { loop.nowNs }
@@ -22,11 +28,17 @@ struct LoopPort {
         atEndOfTick = { loop.atEndOfTick($0) }
         after = { _ = loop.after(ns: $0, $1) }
         every = { loop.every(ns: $0, $1) }
-        spawn = { body in
-            Task.immediate {
+        let executor = loop.taskExecutor
+        start = { work in
+            // The preference keeps the task on the loop even where the compiler takes a handler's closure for a concurrent one:
+            // Swift 6.3 does so for closures without a written signature that are formed outside an isolated context.
+            Task.immediate(executorPreference: executor) {
                 _ = loop
-                await body()
+                await work.run()
             }
         }
     }
+
+    /// Runs `body` on the loop, in this tick.
+    func spawn(_ body: @escaping () async -> Void) -> Task<Void, Never> { start(Work(body)) }
 }

@@ -135,7 +135,7 @@ struct OutputQueue {
     }
 
     private func sendOnce(_ fd: Int32, _ scratch: UnsafeMutableRawBufferPointer) -> (wanted: Int, done: Int) {
-        let flags = Int32(MSG_NOSIGNAL.rawValue)
+        let flags = Int32(MSG_NOSIGNAL)
         func direct(_ bytes: [UInt8]) -> (Int, Int) {
             bytes.withUnsafeBytes { ($0.count - offset, send(fd, $0.baseAddress! + offset, $0.count - offset, flags)) }
         }

@@ -37,8 +37,13 @@ public final class Request {
         {
             return given
         }
-        let hex = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - hex.count) + hex
+        return String(unsafeUninitializedCapacity: 16) { room in
+            for i in 0..<16 {
+                let digit = UInt8(truncatingIfNeeded: number >> UInt64(60 - 4 * i)) & 15
+                room[i] = digit < 10 ? 0x30 + digit : 0x57 + digit
+            }
+            return 16
+        }
     }()
 
     public var context: DialectContext { DialectContext(now: receivedAt, requestID: id, path: path) }

@@ -1,4 +1,4 @@
-public import HTTP
+import HTTP
 
 /// Finds the route of a request: a tree of path segments. Paths match exactly: a trailing slash counts, and `//` is an empty segment.
 ///

@@ -18,7 +18,7 @@ public final class StaticFiles {
 
     /// Throws 500 when the directory cannot be opened. `cacheControl` goes with every file; the default lets clients keep them but ask each time.
     public init(root: String, cacheControl: String = "no-cache") throws(APIError) {
-        self.root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        self.root = hg_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         self.cacheControl = cacheControl
         if self.root < 0 { throw APIError(500, .internal, "cannot open the directory \(root)") }
     }
@@ -116,11 +116,11 @@ public final class StaticFiles {
             if segment.isEmpty || segment.hasPrefix(".") { return nil }
             let isLast = i == segments.count - 1
             let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (isLast ? 0 : O_DIRECTORY)
-            let fd = openat(directory?.fd ?? root, String(segment), flags)
+            let fd = hg_openat(directory?.fd ?? root, String(segment), flags)
             if fd < 0 { return nil }
             directory = OpenFile(fd: fd)
         }
-        let file = directory ?? OpenFile(fd: fcntl(root, F_DUPFD_CLOEXEC, 0))
+        let file = directory ?? OpenFile(fd: hg_dup_cloexec(root))
         var info = stat()
         guard fstat(file.fd, &info) == 0 else { return nil }
         // A file is not a directory: `index.html/` is no path.

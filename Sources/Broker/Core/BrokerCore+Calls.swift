@@ -76,13 +76,9 @@ extension BrokerCore {
 
     /// Gives waiting calls to workers that have room.
     mutating func offerWaiting(_ kind: CallKind, _ name: String) {
-        while let service = kind == .batch ? streams[name] : services[name], let id = service.waiting.first {
-            guard let call = calls[id] else {
-                removeFirstWaiting(kind, name)
-                continue
-            }
+        while let service = kind == .batch ? streams[name] : services[name], !service.waiting.isEmpty {
             guard let worker = pick(kind, service.workers, cursor: service.cursor, name) else { return }
-            removeFirstWaiting(kind, name)
+            guard let id = popWaiting(kind, name), let call = calls[id] else { return }
             calls[id]?.worker = worker
             let budget = call.expiresNs - (peers[worker]?.lastSeenNs ?? call.expiresNs)
             send(id, kind, to: worker, name: name.utf8, payload: call.payload, budgetNs: budget)
@@ -90,8 +86,10 @@ extension BrokerCore {
         }
     }
 
-    private mutating func removeFirstWaiting(_ kind: CallKind, _ name: String) {
-        if kind == .batch { streams[name]?.waiting.removeFirst() } else { services[name]?.waiting.removeFirst() }
+    private mutating func popWaiting(_ kind: CallKind, _ name: String) -> UInt64? {
+        let calls = calls
+        let waits = { (id: UInt64) in calls[id].map { $0.worker == nil } ?? false }
+        return kind == .batch ? streams[name]?.waiting.popFirst(waits) : services[name]?.waiting.popFirst(waits)
     }
 
     /// A worker answers a call.
@@ -128,6 +126,16 @@ extension BrokerCore {
     mutating func finish(_ id: UInt64) {
         guard let call = calls.removeValue(forKey: id) else { return }
         if call.kind == .batch { heldBytes -= call.payload.count }
+        guard call.worker == nil else { return }
+        let calls = calls
+        let waits = { (id: UInt64) in calls[id].map { $0.worker == nil } ?? false }
+        if call.kind == .batch {
+            streams[call.name]?.waiting.forget(waits)
+            // Clients name streams: a name that nobody serves and nothing waits on leaves no state behind.
+            if let service = streams[call.name], service.workers.isEmpty, service.waiting.isEmpty { streams[call.name] = nil }
+        } else {
+            services[call.name]?.waiting.forget(waits)
+        }
     }
 
     mutating func expireCalls(nowNs: Int64) {

@@ -33,13 +33,15 @@ extension BrokerCore {
     /// A worker's word on a run. Runs this broker does not know (another broker gave them) go to the store all the same: it fences.
     mutating func outcome(_ view: MessageView, from peer: PeerID) {
         let run = JobRun(view)
-        var kind: String?
+        var wasRunning = false
         if let job = running[run.id], job.attempt == run.attempt, job.peer == peer {
             running[run.id] = nil
             peers[peer]?.jobs -= 1
-            kind = job.kind
+            wasRunning = true
         } else {
             counters.unknownOutcomes += 1
+            // It ended before the store could say whose it is: there is nothing left to adopt.
+            adopting[run] = nil
         }
         switch view.header.verb {
         case .done where view.header.flags.contains(.committed):
@@ -59,8 +61,8 @@ extension BrokerCore {
         default:
             work.outcomes.append(.init(run: run, kind: .returned, peer: peer))
         }
-        if let kind {
-            dispatch(kind)
+        if wasRunning {
+            dispatchAll(peer)
             planClaims()
         }
     }
@@ -99,7 +101,13 @@ extension BrokerCore {
         var got: [String: Int] = [:]
         for job in jobs {
             got[job.kind, default: 0] += 1
-            kinds[job.kind, default: KindState()].ready.append(job)
+            if job.args.count <= Header.maxPayload {
+                kinds[job.kind, default: KindState()].ready.append(job)
+            } else {
+                // Enqueued by SQL, where nothing bounds the arguments; no message can carry them.
+                let failure = JobFailure("args of \(job.args.count) bytes, at most \(Header.maxPayload)", isRetryable: false)
+                work.outcomes.append(.init(run: JobRun(id: job.id, attempt: job.attempt), kind: .failed(failure, retryInMs: 0), peer: 0))
+            }
         }
         counters.claims += 1
         for (kind, count) in asked {
@@ -107,6 +115,7 @@ extension BrokerCore {
             if got[kind, default: 0] < count { kinds[kind]?.mayHaveMore = false }
             dispatch(kind)
         }
+        for kind in got.keys { giveBackUnserved(kind) }
         if isStopping { stop() }
         planClaims()
     }
@@ -125,9 +134,20 @@ extension BrokerCore {
         outbox.send(peer, run.header(.settled, flags: fenced ? .fenced : []))
     }
 
+    /// A worker still runs a job of another life. One question to the store per run is enough.
+    mutating func hold(_ run: JobRun, _ peer: PeerID) {
+        guard adopting.updateValue(peer, forKey: run) != peer else { return }
+        work.adoptions.append(.init(run: run, peer: peer))
+    }
+
     /// A run of a dead broker now belongs to this one, or the worker is told to stop it.
     public mutating func adopted(_ adoption: StoreWork.Adoption, kind: String?) {
+        // Its outcome came meanwhile, or its worker reported it again as another peer.
+        guard adopting[adoption.run] == adoption.peer else { return }
+        adopting[adoption.run] = nil
         if let kind, peers[adoption.peer] != nil {
+            // The peer had it before this word came: one run takes one place.
+            if let before = running[adoption.run.id] { peers[before.peer]?.jobs -= 1 }
             running[adoption.run.id] = RunningJob(attempt: adoption.run.attempt, kind: kind, peer: adoption.peer)
             peers[adoption.peer]?.jobs += 1
             counters.adopted += 1
@@ -149,7 +169,10 @@ extension BrokerCore {
             w.member("attempt", outcome.run.attempt)
             w.member("error", failure.message)
         }
-        topics.publish(topic: Array(Topic.jobs(kind).utf8), payload: w.bytes, to: &outbox)
+        let topic = Array(Topic.jobs(kind).utf8)
+        // A kind as long as a name may be leaves no room for the stream's name before it.
+        guard topic.count <= Header.maxName else { return }
+        topics.publish(topic: topic, payload: w.bytes, to: &outbox)
     }
 
     /// Every run this broker has: ready, given out, or with its outcome on the way to the store.
@@ -176,12 +199,39 @@ extension BrokerCore {
     private mutating func makeReady(_ job: ClaimedJob) {
         kinds[job.kind, default: KindState()].ready.append(job)
         dispatch(job.kind)
+        giveBackUnserved(job.kind)
     }
 
-    /// Sends ready jobs to workers with room.
-    mutating func dispatch(_ kind: String) {
-        guard let index = kinds.index(forKey: kind), !isStopping else { return }
-        while kinds.values[index].ready.count > 0, let peer = pickJobWorker(index), let job = kinds.values[index].ready.popFirst() {
+    /// Claimed jobs that nobody here can be sent go back, so that another broker's workers may have them.
+    mutating func giveBackUnserved(_ kind: String) {
+        guard let state = kinds[kind], state.ready.count > 0, isStopping || state.workers.isEmpty else { return }
+        let jobs = kinds[kind]?.ready.removeAll() ?? []
+        work.unclaimed += jobs.map { JobRun(id: $0.id, attempt: $0.attempt) }
+    }
+
+    /// Room at a peer goes to the most urgent ready job among all kinds that it serves.
+    mutating func dispatchAll(_ peer: PeerID) {
+        guard let hello = peers[peer]?.hello else { return }
+        if hello.kinds.count == 1 {
+            dispatch(hello.kinds[0])
+            return
+        }
+        while let free = peers[peer]?.freeJobs, free > 0 {
+            var best: (kind: String, rank: (Int, Int64))?
+            for kind in hello.kinds {
+                guard let rank = kinds[kind]?.ready.firstRank else { continue }
+                if best.map({ rank < $0.rank }) ?? true { best = (kind, rank) }
+            }
+            guard let best, dispatch(best.kind, most: 1) else { return }
+        }
+    }
+
+    /// Sends ready jobs to workers with room; whether it sent as many as it was allowed to.
+    @discardableResult
+    mutating func dispatch(_ kind: String, most: Int = .max) -> Bool {
+        guard let index = kinds.index(forKey: kind), !isStopping else { return false }
+        var left = most
+        while left > 0, kinds.values[index].ready.count > 0, let peer = pickJobWorker(index), let job = kinds.values[index].ready.popFirst() {
             peers[peer]?.jobs += 1
             running[job.id] = RunningJob(attempt: job.attempt, kind: kind, peer: peer)
             counters.dispatched += 1
@@ -189,7 +239,9 @@ extension BrokerCore {
                 peer,
                 Header(.job, requestID: UInt64(bitPattern: job.id), timeoutMs: Int64(job.timeoutMs), aux: UInt32(clamping: job.attempt)),
                 name: kind.utf8, payload: job.args)
+            left -= 1
         }
+        return left == 0
     }
 
     private mutating func pickJobWorker(_ index: Dictionary<String, KindState>.Index) -> PeerID? {

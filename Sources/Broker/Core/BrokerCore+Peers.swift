@@ -14,10 +14,12 @@ extension BrokerCore {
 
     /// A second hello replaces the first: a worker may learn new kinds while it runs.
     mutating func introduce(_ peer: PeerID, _ hello: Hello) {
+        let before = peers[peer]?.hello.kinds ?? []
         withdraw(peer)
         peers[peer]?.hello = hello
         peers[peer]?.windows = hello.windows
         enroll(peer, hello)
+        for kind in before { giveBackUnserved(kind) }
     }
 
     mutating func welcome(_ peer: PeerID) {
@@ -26,9 +28,10 @@ extension BrokerCore {
     }
 
     private mutating func enroll(_ peer: PeerID, _ hello: Hello) {
-        for stream in hello.streams { streams[stream, default: Service()].workers.append(peer) }
-        for request in hello.requests { services[request, default: Service()].workers.append(peer) }
-        for kind in hello.kinds {
+        // A name given twice must not count this peer's room twice.
+        for stream in Set(hello.streams) { streams[stream, default: Service()].workers.append(peer) }
+        for request in Set(hello.requests) { services[request, default: Service()].workers.append(peer) }
+        for kind in Set(hello.kinds) {
             kinds[kind, default: KindState()].workers.append(peer)
             kinds[kind]?.mayHaveMore = true
         }
@@ -46,7 +49,7 @@ extension BrokerCore {
         guard let hello = peers[peer]?.hello else { return }
         for stream in hello.streams { offerWaiting(.batch, stream) }
         for request in hello.requests { offerWaiting(.request, request) }
-        for kind in hello.kinds { dispatch(kind) }
+        dispatchAll(peer)
         planClaims()
     }
 
@@ -57,22 +60,32 @@ extension BrokerCore {
         peers[peer] = nil
         identities[state.identity] = nil
         outbox.remove(peer)
+        var reoffered: [UInt64] = []
         for (id, call) in calls where call.worker == peer || call.client == peer {
             if call.client == peer {
-                if call.worker == nil || call.kind == .request { finish(id) }
+                // What another worker has stays until it answers: its window is open again only then.
+                if call.worker == nil || call.worker == peer { finish(id) }
                 continue
             }
             switch call.kind {
             case .request:
                 finish(id)
                 refuse(call, Refusal(.workerLost, "the worker behind \(call.name) \(reason)"))
-            case .batch:
-                counters.batchesReoffered += 1
-                calls[id]?.worker = nil
-                streams[call.name, default: Service()].waiting.insert(id, at: 0)
+            case .batch: reoffered.append(id)
             }
         }
-        for stream in state.hello.streams { offerWaiting(.batch, stream) }
+        counters.batchesReoffered += reoffered.count
+        // In front of what waits, and among themselves as they came. The names are the calls' own: a later hello may have dropped them.
+        reoffered.sort(by: >)
+        var names: Set<String> = []
+        for id in reoffered {
+            guard let name = calls[id]?.name else { continue }
+            calls[id]?.worker = nil
+            streams[name, default: Service()].waiting.putBack(id)
+            names.insert(name)
+        }
+        for stream in names { offerWaiting(.batch, stream) }
+        for kind in state.hello.kinds { giveBackUnserved(kind) }
         for (id, job) in running where job.peer == peer {
             running[id] = nil
             work.released.append(JobRun(id: id, attempt: job.attempt))

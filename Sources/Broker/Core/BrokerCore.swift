@@ -23,6 +23,8 @@ public struct BrokerCore {
     var heldBytes = 0
     var kinds: [String: KindState] = [:]
     var running: [Int64: RunningJob] = [:]
+    /// Runs reported by their workers whose rows the store is asked for.
+    var adopting: [JobRun: PeerID] = [:]
     var pendingInserts = 0
     var topics: TopicTable
     /// Destinations of answers to peers that never said hello, forgotten after the flush.
@@ -66,7 +68,7 @@ public struct BrokerCore {
         case .ingest: call(.batch, view, from: peer, nowNs: nowNs)
         case .enqueue: enqueue(view, from: peer, nowNs: nowNs)
         case .done, .failed, .snoozed, .returned: outcome(view, from: peer)
-        case .holding: work.adoptions.append(.init(run: JobRun(view), peer: peer))
+        case .holding: hold(JobRun(view), peer)
         case .publish:
             counters.published += 1
             if !topics.publish(view, to: &outbox) { counters.lastValuesFull += 1 }

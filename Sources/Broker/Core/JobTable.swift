@@ -57,6 +57,12 @@ struct ReadyQueue {
         return nil
     }
 
+    /// Priority and id of the first job.
+    var firstRank: (Int, Int64)? {
+        guard count > 0, let level = (0..<10).first(where: { heads[$0] < levels[$0].count }) else { return nil }
+        return (level, levels[level][heads[level]].id)
+    }
+
     var runs: [JobRun] { (0..<10).flatMap { levels[$0][heads[$0]...] }.map { JobRun(id: $0.id, attempt: $0.attempt) } }
 
     mutating func removeAll() -> [ClaimedJob] {

@@ -39,6 +39,6 @@ struct Call {
 /// The workers behind one stream or request name, and what waits for them.
 struct Service {
     var workers: [PeerID] = []
-    var waiting: [UInt64] = []
+    var waiting = WaitQueue()
     var cursor = 0
 }

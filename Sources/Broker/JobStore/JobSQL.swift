@@ -1,7 +1,7 @@
-import Postgres
+package import Postgres
 
 /// The statements of the job store. Each takes arrays: one statement carries a whole batch.
-enum JobSQL {
+package enum JobSQL {
     /// kinds, args, queues, priorities, run_at (or null), unique keys (or null), max attempts, time-outs, tags (JSON arrays), claim now; epoch.
     /// One row per draft, in order: ordinal, id, inserted.
     static let insert = Statement(
@@ -33,7 +33,7 @@ enum JobSQL {
         """)
 
     /// Kinds and how many of each; epoch.
-    static let claim = Statement(
+    package static let claim = Statement(
         """
         WITH picked AS MATERIALIZED (
             SELECT j.id FROM unnest($1::text[], $2::bigint[]) AS want(kind, n),
@@ -52,7 +52,7 @@ enum JobSQL {
         "id, kind, queue, state, priority, attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, output, errors"
 
     /// Ids, attempts, outputs (or null). Returns the ids that were current.
-    static let complete = Statement(
+    package static let complete = Statement(
         """
         WITH gone AS (
             DELETE FROM heliograph.job AS j USING unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS d(id, attempt, output)

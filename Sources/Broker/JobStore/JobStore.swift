@@ -1,6 +1,6 @@
 import Bytes
 public import Postgres
-import Protocol
+public import Protocol
 
 /// The queue in PostgreSQL: every method is one transaction over a whole batch. Lives on the broker's loop.
 ///

@@ -44,7 +44,8 @@ public struct Detector: Sendable {
         let score = scorer.on(step.time, step.currentA)
 
         let gap = isGap(step)
-        let findings = judge(step)
+        var findings = judge(step)
+        findings.missing = gap
         let pattern = phase.label(step, level, isFluctuating: findings.fluctuation != nil)
         wasTaper = pattern == .taper
         isCharging = step.isCharging
@@ -55,15 +56,10 @@ public struct Detector: Sendable {
             level: .green, score: score)
         // What is left of a worse anomaly is not announced as a high value of its own.
         let isExplained = [AnomalyClass.overCurrent, .fluctuation].contains { episodes.isRecent($0, at: step.time, usualSeconds: cadence.usualSeconds) }
-        let candidates: [(AnomalyClass, Double?)] = [
-            (.overCurrent, findings.over), (.leak, findings.leak), (.missingData, gap), (.stuck, findings.stuck),
-            (.fluctuation, findings.fluctuation), (.stepDrop, findings.drop), (.highValue, isExplained ? nil : findings.high),
-        ]
-        for (anomaly, confidence) in candidates {
-            guard let confidence else { continue }
+        if isExplained { findings.high = nil }
+        if let (anomaly, confidence) = findings.worst {
             verdict.anomaly = anomaly
             verdict.confidence = confidence
-            break
         }
         verdict.isNewEpisode = episodes.see(verdict.anomaly, at: step.time, usualSeconds: cadence.usualSeconds)
         verdict.level = WarningLevel.of(currentA: step.currentA, limits: limits, anomaly: verdict.anomaly)
@@ -94,10 +90,23 @@ public struct Detector: Sendable {
     private struct Findings {
         var over: Double?
         var leak: Double?
+        var missing: Double?
         var fluctuation: Double?
         var stuck: Double?
         var drop: Double?
         var high: Double?
+
+        /// The first that holds, in the declared order of the classes.
+        var worst: (AnomalyClass, Double)? {
+            if let over { return (.overCurrent, over) }
+            if let leak { return (.leak, leak) }
+            if let missing { return (.missingData, missing) }
+            if let stuck { return (.stuck, stuck) }
+            if let fluctuation { return (.fluctuation, fluctuation) }
+            if let drop { return (.stepDrop, drop) }
+            if let high { return (.highValue, high) }
+            return nil
+        }
     }
 
     /// Moves the watermark and says how the reading follows the one before it.
@@ -135,7 +144,7 @@ public struct Detector: Sendable {
         f.fluctuation = fluctuation.on(step, level)
         f.drop = drop.on(step, level, isTaper: wasTaper, reversals: fluctuation.reversalCount)
         let isOver = OverCurrentRule.isOver(step.currentA, limits)
-        f.high = isOver || f.fluctuation != nil ? nil : high.on(step, &level)
+        f.high = isOver || f.fluctuation != nil ? nil : high.on(step, &level, reversals: fluctuation.reversalCount)
 
         if f.drop != nil { level.rebase(step.currentA) }
         if step.continues && !leak.isActive && !isOver && !drop.isPending && !high.isPending { level.learn(step) }

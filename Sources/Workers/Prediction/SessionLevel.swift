@@ -31,8 +31,12 @@ struct SessionLevel: Sendable {
     /// Whether the level is known well enough to measure steps against it.
     var isSettled: Bool { !isRamping && readings >= Self.settledReadings }
 
-    /// What a high current is measured against: the session's own steady top and, once known, the meter's.
-    var reference: Double { sessions >= Self.historySessions ? max(top, historyTop) : top }
+    /// What a high current is measured against: the session's own steady top and, once known, the meter's; 0 where there is nothing to go by.
+    /// Between sparse readings one vehicle may follow another unseen, so then the session's top alone does not count.
+    func reference(isSparse: Bool) -> Double {
+        if sessions >= Self.historySessions { return max(top, historyTop) }
+        return isSparse ? 0 : top
+    }
 
     mutating func begin(_ step: Step) {
         since = step.time

@@ -1,5 +1,6 @@
 import Protocol
 import Reactor
+import ZeroMQ
 
 /// Ingest: batches that arrive while a group is being committed form the next group. Under load one commit carries many.
 extension WorkerRuntime {
@@ -18,10 +19,7 @@ extension WorkerRuntime {
         while let stream = streams[name], stream.running < options.groups, !stream.waiting.isEmpty {
             let group = takeGroup(name)
             streams[name]?.running += 1
-            Task.immediate {
-                _ = loop
-                await self.commit(group, name, on: loop)
-            }
+            loop.spawn { await self.commit(group, name, on: loop) }
         }
     }
 

@@ -177,8 +177,7 @@ public final class WorkerRuntime: WorkDelegate {
             let run = next.run
             let context = next.context
             running[run] = Run(link: next.link, task: nil, context: context, timer: nil)
-            let task = Task.immediate {
-                _ = loop
+            let task = loop.spawn {
                 let (header, payload) = await self.execute(handler, context)
                 self.ended(run, header, payload, on: loop)
             }
@@ -247,8 +246,7 @@ public final class WorkerRuntime: WorkDelegate {
         }
         let payload = view.payloadArray
         var ended = false
-        let task = Task.immediate {
-            _ = loop
+        let task = loop.spawn {
             do {
                 let answer = try await handler(payload)
                 self.client.send(Header(.reply, requestID: id), name: [], payload: answer, link: link, on: loop)

@@ -1,0 +1,83 @@
+import Bytes
+import Protocol
+import Reactor
+import Synchronization
+import Workers
+import ZeroMQ
+
+/// From the moment a job was due to be enqueued until its handler starts, at a steady rate. An open loop: a late enqueue counts
+/// from when it should have been sent, so a stall shows in every job it held up.
+enum LatencyBench {
+    static let perSecond = 1_000
+    static let seconds = 20
+
+    /// Milliseconds per job, written on the worker's loop and read elsewhere.
+    private final class Delays: Sendable {
+        private let ms = Mutex<[Double]>([])
+
+        func add(_ value: Double) { ms.withLock { $0.append(value) } }
+        func clear() { ms.withLock { $0.removeAll(keepingCapacity: true) } }
+        var count: Int { ms.withLock { $0.count } }
+        var sorted: [Double] { ms.withLock { $0.sorted() } }
+    }
+
+    static func run(_ wanted: Set<String>, _ bench: Bench, on loop: isolated EventLoop) async throws {
+        let postgres = try await bench.postgres(on: loop)
+        try await QueueBench.statements(["TRUNCATE heliograph.job, heliograph.job_history", "VACUUM ANALYZE heliograph.job", "CHECKPOINT"], postgres, on: loop)
+        let count = bench.options.scaled(perSecond * seconds)
+        let delays = Delays()
+        let fleet = try await Fleet.start(
+            postgres, endpoint: BusEndpoint(work: "tcp://127.0.0.1:*", topics: "tcp://127.0.0.1:*"), slots: 64, prefetch: 64
+        ) { runtime, _ in
+            runtime.onJob(QueueBench.kind) { context in
+                let now = Clock.monotonicNs
+                let due = try context.json()["due"]?.int ?? 0
+                delays.add(Double(now - Int64(due)) / 1e6)
+            }
+        }
+        let producerLoop = EventLoop(name: "bench-producer")
+        let endpoint = fleet.endpoint
+        var failure: (any Error)?
+        do {
+            try await producerLoop.run { loop in
+                let client = try BusClient(ZMQContext(), endpoints: [endpoint], hello: Hello(role: .api, name: "bench producer"), on: loop)
+                // The first jobs pay for prepared statements and plans.
+                for _ in 0..<200 { _ = try await client.enqueue(JobDraft(kind: QueueBench.kind, args: args(Clock.monotonicNs)), on: loop) }
+                delays.clear()
+                try await offer(count, client, on: loop)
+                let limit = Clock.monotonicNs + 30_000_000_000
+                while delays.count < count, Clock.monotonicNs < limit { await loop.sleep(ns: 10_000_000) }
+                client.close(on: loop)
+            }
+        } catch {
+            failure = error
+        }
+        producerLoop.stop()
+        await fleet.stop()
+        if let failure { throw failure }
+        let sorted = delays.sorted
+        guard sorted.count == count else { throw BenchError("\(sorted.count) of \(count) jobs started") }
+        let conditions = "\(perSecond) jobs/s offered for \(count / perSecond) s, open loop, due time to handler start"
+        for (name, share) in [("queue.latency.p50", 0.5), ("queue.latency.p99", 0.99)] where wanted.contains(name) {
+            bench.record(Figure(name, sorted[min(count - 1, Int(Double(count) * share))], "ms", conditions: conditions))
+        }
+    }
+
+    private static func args(_ dueNs: Int64) -> [UInt8] { Array("{\"due\":\(dueNs)}".utf8) }
+
+    private static func offer(_ count: Int, _ client: BusClient, on loop: isolated EventLoop) async throws {
+        let interval = 1_000_000_000 / Int64(perSecond)
+        let start = Clock.monotonicNs + interval
+        var refused: Refusal?
+        for n in 0..<count {
+            let due = start + Int64(n) * interval
+            let now = Clock.monotonicNs
+            if due > now { await loop.sleep(ns: due - now) }
+            let draft = JobDraft(kind: QueueBench.kind, args: args(due))
+            client.call(.enqueue, draft.kind, draft.payload, timeoutMs: 10_000, on: loop) { result in
+                if case .failure(let refusal) = result { refused = refusal }
+            }
+            if let refused { throw refused }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Bytes
+import HTTP
+import Postgres
+import Protocol
+import Reactor
+import ZeroMQ
+
+/// The API on one loop: its own listeners, connections to PostgreSQL, bus client and hub. Nothing is shared with other loops.
+final class APINode {
+    let server: HTTPServer
+    let pool: PostgresPool
+    let bus: BusClient
+    let hub: WebSocketHub
+    let topics: TopicBridge
+    /// All nodes of the process, this one too; set once they are there.
+    var siblings: [LoopBound<APINode>] = []
+    private let port: BusPort
+
+    init(
+        _ config: APIConfig, _ context: ZMQContext, _ hasher: PasswordHasher, number: Int, on loop: isolated EventLoop
+    ) throws {
+        pool = PostgresPool(config.postgres, size: config.postgresConnections, name: "api \(number)", on: loop)
+        bus = try BusClient(
+            context, endpoints: config.endpoints, hello: Hello(role: .api, name: "\(config.name)-\(number)"), keys: config.busKeys, on: loop)
+        port = BusPort(bus, on: loop)
+        let charging = ChargingDialect(offset: config.chargingOffset)
+        let router = Router(fallback: charging)
+        server = HTTPServer(router, config.server, on: loop)
+        hub = WebSocketHub(server, defaultTopics: [TopicPattern("charging.*")].compactMap { $0 })
+        topics = TopicBridge(hub)
+        for prefix in ["/api/v1", "/api/ingest", "/api/ws", "/console", "/metrics"] { router.dialect(prefix, PlainDialect()) }
+        router.translate = Self.translate
+        try addRoutes(router, config, charging, hasher, on: loop)
+        for stream in TopicBridge.streams {
+            try bus.subscribe(stream, on: loop) { [topics] event in topics.take(event) }
+        }
+    }
+
+    private func addRoutes(_ router: Router, _ config: APIConfig, _ charging: ChargingDialect, _ hasher: PasswordHasher, on loop: isolated EventLoop) throws {
+        let tokens = TokenGuard(pool)
+        let open = router.group(charging)
+        let plain = router.group(PlainDialect())
+        func guarded(_ group: RouteGroup, _ scope: Scope?) -> GuardedRoutes { GuardedRoutes(group: group, tokens: tokens, scope: scope) }
+
+        let dataScope: Scope? = config.isProduction ? .ingest : nil
+        ChargingRoutes(pool, offset: config.chargingOffset).add(open: open, data: guarded(open, dataScope))
+        IntakeRoutes(port, offset: config.chargingOffset).add(to: guarded(plain, .ingest))
+        LoginRoute(AccountStore(pool, hasher)).add(to: plain)
+        OperationsRoutes(pool, port).add(to: guarded(plain, .admin))
+        guarded(plain, config.isProduction ? .admin : nil).on(.get, "/metrics") { [unowned self] _ in await metrics() }
+        if config.isProduction {
+            plain.webSocket("/api/ws", GuardedSockets(hub, tokens, on: loop))
+        } else {
+            plain.webSocket("/api/ws", hub)
+        }
+        if let console = config.console { try ConsoleFiles(directory: console).add(to: plain) }
+    }
+
+    /// Stops in order: clients first, then what their requests waited for.
+    func stop(withinMs: Int64, on loop: isolated EventLoop) async {
+        await server.stop(withinMs: withinMs)
+        bus.close(on: loop)
+        await pool.close(on: loop)
+        siblings = []
+    }
+
+    // MARK: Metrics
+
+    var sample: NodeSample {
+        let gauges = port.gauges()
+        return NodeSample(
+            http: server.counters, pool: pool.gauges, busPending: gauges.pending, busIsUp: gauges.isUp, busGaps: gauges.gaps, topics: topics.count)
+    }
+
+    private func metrics() async -> Reply {
+        var all: NodeSample?
+        for sibling in siblings {
+            let one = await sibling.loop.run { loop in sibling.value(on: loop).sample }
+            all = all.map { $0 + one } ?? one
+        }
+        let text = MetricsText(all ?? sample, loops: siblings.count)
+        return Reply(contentType: MetricsText.contentType, .bytes(text.bytes))
+    }
+
+    // MARK: Errors
+
+    /// What handlers throw besides `APIError`. The database's own words go to the log only.
+    private static func translate(_ error: any Error) -> APIError? {
+        guard let error = error as? PostgresError else {
+            Log.error("a handler failed", ["error": "\(error)"])
+            return nil
+        }
+        switch error.kind {
+        case .connectionLost, .commitUnknown, .unavailable, .queueFull, .closed: return .databaseUnavailable
+        case .cancelled: return .unavailable("cancelled", retryAfterSeconds: 1)
+        default:
+            Log.error("a query failed", ["error": error.description])
+            return .internalError
+        }
+    }
+}

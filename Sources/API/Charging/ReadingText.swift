@@ -1,0 +1,89 @@
+import Bytes
+import Postgres
+
+/// Writes readings as `{"timestamp":…,"current_value":…,"dev_fac_id":…}`, the platform's most asked-for rows: the text of a day and of a
+/// facility is made once and copied while it stays the same.
+struct ReadingText {
+    private let shiftMicros: Int64
+    private var out: [UInt8] = []
+    /// `{"timestamp":"2025-01-04T` of `day`.
+    private var dayText: [UInt8] = []
+    private var day = Int64.min
+    private var facility: UnsafeBufferPointer<UInt8>?
+    /// `,"dev_fac_id":"FAC_001"}` of `facility`.
+    private var facilityText: [UInt8] = Array(",\"dev_fac_id\":null}".utf8)
+    private static let between = Array("\",\"current_value\":".utf8)
+    private static let null = Array("null".utf8)
+    /// Two digits each of 00…59.
+    private static let pairs: [UInt8] = (0..<60).flatMap { (n: UInt8) -> [UInt8] in [0x30 + n / 10, 0x30 + n % 10] }
+
+    init(offset: UTCOffset) { shiftMicros = offset.seconds * 1_000_000 }
+
+    /// Appends rows of timestamp, i and dev_fac_id as elements of the array that `w` has open; returns how many.
+    mutating func append(_ rows: PostgresRows, to w: inout JSONWriter) throws -> Int {
+        if rows.isEmpty { return 0 }
+        out.reserveCapacity(rows.count * 90)
+        for row in 0..<rows.count {
+            if row > 0 { out.append(UInt8(ascii: ",")) }
+            append(time: try rows.timestamp(row, 0))
+            out.append(contentsOf: Self.between)
+            let current = try rows.double(row, 1)
+            if current.isFinite { JSONWriter.append(current, to: &out) } else { out.append(contentsOf: Self.null) }
+            append(facility: try rows.utf8IfPresent(row, 2))
+        }
+        // One raw value with its own commas is, to the writer, one element.
+        w.raw(out)
+        return rows.count
+    }
+
+    private mutating func append(time: Timestamp) {
+        let local = time.microseconds &+ shiftMicros
+        let seconds = Civil.floorDivide(local, 1_000_000)
+        let day = Civil.floorDivide(seconds, 86_400)
+        if day != self.day { begin(day) }
+        let rest = Int(seconds - day * 86_400)
+        out.append(contentsOf: dayText)
+        pair(rest / 3600)
+        out.append(UInt8(ascii: ":"))
+        pair(rest / 60 % 60)
+        out.append(UInt8(ascii: ":"))
+        pair(rest % 60)
+        var fraction = Int(local - seconds * 1_000_000)
+        guard fraction != 0 else { return }
+        out.append(UInt8(ascii: "."))
+        var scale = 100_000
+        while scale > 0 {
+            out.append(UInt8(0x30 + fraction / scale))
+            fraction %= scale
+            scale /= 10
+        }
+    }
+
+    private mutating func pair(_ n: Int) {
+        out.append(Self.pairs[n * 2])
+        out.append(Self.pairs[n * 2 + 1])
+    }
+
+    private mutating func begin(_ day: Int64) {
+        self.day = day
+        dayText = Array("{\"timestamp\":\"".utf8)
+        RFC3339.append(Timestamp(seconds: day * 86_400), .local(.utc), to: &dayText)
+        // The date and its T.
+        dayText.removeLast(8)
+    }
+
+    private mutating func append(facility new: UnsafeBufferPointer<UInt8>?) {
+        if !Self.same(new, facility) {
+            facility = new
+            var w = JSONWriter(capacity: 96)
+            if let new { w.value(utf8: new) } else { w.null() }
+            facilityText = Array(",\"dev_fac_id\":".utf8) + w.bytes + [UInt8(ascii: "}")]
+        }
+        out.append(contentsOf: facilityText)
+    }
+
+    private static func same(_ a: UnsafeBufferPointer<UInt8>?, _ b: UnsafeBufferPointer<UInt8>?) -> Bool {
+        guard let a, let b else { return a == nil && b == nil }
+        return a.count == b.count && a.elementsEqual(b)
+    }
+}

@@ -1,0 +1,54 @@
+import API
+import Bytes
+import Postgres
+import Reactor
+import Simulation
+
+/// What `up --demo` adds: a known login, an ingest token, meters that live a day.
+enum Demo {
+    static let user = "admin"
+    static let password = "heliograph"
+    static let meters = 40
+    static let stepSeconds = 10
+    /// History played in at start, so that windows and predictions have something to show.
+    static let historySeconds: Int64 = 26 * 3600
+
+    /// Keeps an ingest token in the data directory; a kept one that the database does not know is replaced.
+    static func prepare(_ data: DataDirectory, _ database: Database) async throws -> String {
+        let loop = EventLoop(name: "demo")
+        defer { loop.stop() }
+        let path = data.keys("ingest-token")
+        let kept = FileText.read(path).map { String($0.prefix { $0 != "\n" }) }
+        let hasher = await PasswordHasher()
+        defer { hasher.stop() }
+        let token = try await database.withPool(on: loop) { pool, _ in
+            if let kept, try await pool.query(known, Parameters(kept)).count == 1 { return kept }
+            return try await AccountStore(pool, hasher).createToken(.ingest, label: "demo").text
+        }
+        try FileText.write(token + "\n", to: path)
+        return token
+    }
+
+    private static let known = Statement("SELECT FROM heliograph.token WHERE hash = sha256(convert_to($1, 'UTF8')) AND scope = 'ingest'")
+
+    /// Plays the scenario until the process stops.
+    static func play(_ home: Home, _ settings: Settings, port: Int, token: String) async {
+        do {
+            let scenario = try ChargingScenario(file: nil, home: home, meters: meters, seed: 7, offset: settings.offset)
+            UpCommand.step("playing \(scenario.sites.sites.count) meters from \(scenario.origin)")
+            guard let address = HTTPAddress(host: "127.0.0.1", port: UInt16(port)) else { return }
+            let now = Clock.wall
+            let start = Timestamp(seconds: (now.seconds - historySeconds) / Int64(stepSeconds) * Int64(stepSeconds))
+            let simulation = ChargingSimulation(
+                series: scenario.series, sessions: scenario.sessions, start: start, speed: 1, stepSeconds: stepSeconds)
+            let loop = EventLoop(name: "simulation")
+            defer { loop.stop() }
+            let shown = LastShown()
+            _ = try await SimulateCommand.play(
+                simulation, scenario.sites, address, token: token, liveFrom: now, until: nil, on: loop,
+                progress: { time, rows in shown.show(time, rows, from: start, to: now) })
+        } catch {
+            Log.error("the demo's simulation ended", ["error": String(describing: error)])
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Bytes
+import CLinux
+import Reactor
+import Simulation
+
+/// `heliograph simulate charging`: plays sessions through the public intake of a running API.
+enum SimulateCommand {
+    static func run(_ arguments: Arguments, _ settings: Settings) async throws {
+        try arguments.allow("speed", "url", "file", "meters", "step", "seed", "start", "for", "token")
+        guard arguments.words == ["charging"] else { throw UsageError("usage: heliograph simulate charging [options]") }
+        let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
+        let url = arguments.value("url") ?? "http://127.0.0.1:\(settings["PORT"])"
+        guard let address = HTTPAddress(url) else { throw UsageError("--url must be like http://127.0.0.1:8000, not '\(url)'") }
+        let token = arguments.value("token") ?? FileText.read(data.keys("ingest-token")).map { String($0.prefix { $0 != "\n" }) }
+        guard let token else { throw UsageError("no ingest token: give --token, or make one with 'heliograph token new --scope ingest'") }
+        let speed = try arguments.double("speed", 0.01...1_000_000) ?? 1
+        let step = try arguments.int("step", 1...3600) ?? 10
+        let seed = UInt64(try arguments.int("seed", 0...Int.max) ?? 1)
+        let scenario = try ChargingScenario(
+            file: arguments.value("file"), home: try Home(settings), meters: try arguments.int("meters", 1...10_000) ?? 40, seed: seed,
+            offset: settings.offset)
+        var start = Clock.wall
+        if let text = arguments.value("start") {
+            guard let time = RFC3339.parse(text, defaultOffset: settings.offset) else { throw UsageError("--start must be a time like 2026-01-01T08:00:00Z") }
+            start = time
+        }
+        let until = try arguments.double("for", 1...1e9).map { start.adding(microseconds: Int64($0 * 1e6)) }
+        print("\(scenario.sites.sites.count) meters from \(scenario.origin) to \(address), \(speed) x")
+        let loop = EventLoop(name: "simulation")
+        let simulation = ChargingSimulation(series: scenario.series, sessions: scenario.sessions, start: start, speed: speed, stepSeconds: step)
+        let rows = try await play(simulation, scenario.sites, address, token: token, liveFrom: start, until: until, on: loop)
+        print("\(rows.accepted) readings accepted, \(rows.rejected) rejected")
+    }
+
+    /// Plays until it is over or a stop signal comes.
+    static func play(
+        _ simulation: ChargingSimulation, _ sites: SiteCatalogue, _ address: HTTPAddress, token: String, liveFrom: Timestamp, until: Timestamp?,
+        on loop: EventLoop, progress: @escaping @Sendable (Timestamp, Int) -> Void = { _, _ in }
+    ) async throws -> (accepted: Int, rejected: Int) {
+        let feeder = await loop.run { loop in LoopBound(IntakeFeeder(HTTPClient(address, on: loop), token: token), on: loop) }
+        let stopper = Task {
+            await StopSignal.wait()
+            await loop.run { loop in feeder.value(on: loop).stop() }
+        }
+        defer { stopper.cancel() }
+        return try await loop.run { loop in
+            let own = feeder.value(on: loop)
+            try await own.run(simulation, sites: sites, liveFrom: liveFrom, until: until, on: loop, progress: progress)
+            return (own.accepted, own.rejected)
+        }
+    }
+}

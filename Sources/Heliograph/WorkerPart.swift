@@ -1,0 +1,65 @@
+import Postgres
+import Protocol
+import Reactor
+import Workers
+import ZeroMQ
+
+/// Workers on one loop: the named ones share a bus client and a pool.
+final class WorkerPart {
+    static let names = ["telemetry", "prediction", "probe"]
+
+    let runtime: WorkerRuntime
+    private let pool: PostgresPool
+    private var closers: [() -> Void] = []
+
+    private init(_ runtime: WorkerRuntime, _ pool: PostgresPool) {
+        self.runtime = runtime
+        self.pool = pool
+    }
+
+    static func start(
+        _ names: [String], bus: Bus, postgres: PostgresConfig, settings: PredictionSettings, slots: Int? = nil, on loop: EventLoop
+    ) async throws -> LoopBound<WorkerPart> {
+        try await loop.run { loop in
+            let title = names.joined(separator: "+")
+            let client = try BusClient(
+                bus.context, endpoints: bus.endpoints, hello: Hello(role: .worker, name: "worker \(title)"), keys: bus.keys, on: loop)
+            let pool = PostgresPool(postgres, size: 4, name: "worker \(title)", on: loop)
+            var options = WorkerOptions(name: "worker \(title)")
+            // Each running job of these kinds holds a connection: more slots than connections would only wait.
+            options.slots = slots ?? 2
+            options.prefetch = 2
+            let runtime = WorkerRuntime(client, options: options)
+            let part = WorkerPart(runtime, pool)
+            for name in names {
+                switch name {
+                case "telemetry":
+                    let telemetry = ChargingTelemetry(pool, client: client)
+                    telemetry.register(runtime, on: loop)
+                    part.closers.append { telemetry.close() }
+                case "prediction":
+                    let predictor = ChargingPredictor(pool, client: client, settings: settings)
+                    predictor.register(runtime, on: loop)
+                    part.closers.append { predictor.close() }
+                case "probe": ProbeWorker.register(runtime, pool: pool, on: loop)
+                default: throw UsageError("no worker is called '\(name)'; there are \(Self.names.joined(separator: ", "))")
+                }
+            }
+            runtime.start(on: loop)
+            return LoopBound(part, on: loop)
+        }
+    }
+
+    func stop(on loop: isolated EventLoop) async {
+        for close in closers { close() }
+        await runtime.stop(on: loop)
+        await pool.close(on: loop)
+    }
+}
+
+extension LoopBound<WorkerPart> {
+    func stop() async {
+        await loop.run { loop in await self.value(on: loop).stop(on: loop) }
+        loop.stop()
+    }
+}

@@ -1,0 +1,74 @@
+import Bytes
+import Testing
+
+@Suite struct TextTests {
+    /// The standard library's own word on it.
+    private func isUTF8(_ bytes: [UInt8]) -> Bool { String(validating: bytes, as: UTF8.self) != nil }
+
+    @Test func validityAgreesWithTheStandardLibraryForEveryPairAndBoundary() {
+        for a in UInt8.min ... .max {
+            #expect(UTF8Check.isValid([a]) == isUTF8([a]))
+            for b in UInt8.min ... .max where UTF8Check.isValid([a, b]) != isUTF8([a, b]) { Issue.record("\([a, b])") }
+        }
+        let edges: [UInt8] = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xFF]
+        for a in edges {
+            for b in edges {
+                for c in edges {
+                    if UTF8Check.isValid([a, b, c]) != isUTF8([a, b, c]) { Issue.record("\([a, b, c])") }
+                    for d in edges where UTF8Check.isValid([a, b, c, d]) != isUTF8([a, b, c, d]) { Issue.record("\([a, b, c, d])") }
+                }
+            }
+        }
+    }
+
+    @Test func piecesAreJudgedAsTheWholeIs() {
+        var random = Seeded(9)
+        let text = Array("aé中😀\u{7FF}\u{800}\u{FFFF}\u{10FFFF}".utf8)
+        for round in 0..<5_000 {
+            var bytes = text
+            if round % 2 == 0 { bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8(truncatingIfNeeded: random.next()) }
+            if round % 3 == 0 { bytes.removeLast(Int.random(in: 0..<4, using: &random)) }
+            var check = UTF8Check()
+            var ok = true
+            var rest = bytes[...]
+            while ok, !rest.isEmpty {
+                let piece = Array(rest.prefix(Int.random(in: 1...3, using: &random)))
+                rest = rest.dropFirst(piece.count)
+                ok = piece.withUnsafeBufferPointer { check.feed($0) }
+            }
+            #expect((ok && check.isComplete) == isUTF8(bytes), "\(bytes)")
+        }
+    }
+
+    @Test func aCursorMovesOnlyPastWhatItTakes() {
+        let text = Array("2026-x99999999999999999999".utf8)
+        text.withUnsafeBufferPointer { buffer in
+            var c = ASCIICursor(buffer)
+            #expect(c.digits(5) == nil && c.position == 0)
+            #expect(!c.take(UInt8(ascii: "-")) && c.position == 0)
+            #expect(c.digits(4) == 2026 && c.position == 4)
+            #expect(c.take(UInt8(ascii: "-")))
+            #expect(c.number() == nil && c.position == 5)
+            #expect(c.next == UInt8(ascii: "x"))
+            c.skip()
+            // A number that overflows is not taken half.
+            #expect(c.number() == nil && c.position == 6)
+            #expect(c.digits(30) == nil && c.position == 6)
+            #expect(c.digits(18) == 999_999_999_999_999_999)
+            #expect(c.number() == 99 && c.isAtEnd)
+            #expect(c.next == nil && c.number() == nil && c.digits(1) == nil && !c.take(0))
+        }
+    }
+
+    @Test func byteClassesAreThoseOfASCII() {
+        for b in UInt8.min ... .max {
+            let c = Character(Unicode.Scalar(b))
+            #expect(ASCII.isDigit(b) == ("0"..."9").contains(c))
+            #expect(ASCII.hexValue(b).map(Int.init) == (b < 0x80 ? c.hexDigitValue : nil))
+            #expect(ASCII.lower(b) == (("A"..."Z").contains(c) ? b + 32 : b))
+        }
+        #expect(ASCII.equalsIgnoringCase("Content-LENGTH".utf8, "content-length"))
+        #expect(!ASCII.equalsIgnoringCase("Content-Lengt".utf8, "content-length"))
+        #expect(!ASCII.equalsIgnoringCase("@".utf8, "`"))
+    }
+}

@@ -1,0 +1,76 @@
+import Broker
+import Bytes
+import CLinux
+import Postgres
+import Protocol
+import Reactor
+import Workers
+import ZeroMQ
+
+/// The project's folder, from this file's place in it.
+let projectRoot = String(#filePath.dropLast("/Tests/FleetTests/LocalFleet.swift".count))
+
+/// A broker over inproc with a database of its own, for tests in one process. Its loop is separate, as in a real fleet.
+struct LocalFleet: Sendable {
+    let context = ZMQContext()
+    let endpoint: BusEndpoint
+    let postgres: PostgresConfig
+    let loop: EventLoop
+
+    static func database() async throws -> PostgresConfig {
+        let loop = EventLoop(name: "database")
+        defer { loop.stop() }
+        return try await loop.run { loop in
+            let config = try await ScratchServer.database(on: loop)
+            _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+            return config
+        }
+    }
+
+    static func with(_ body: @Sendable (LocalFleet, EventLoop) async throws -> Void) async throws {
+        let postgres = try await database()
+        let fleet = LocalFleet(endpoint: BusEndpoint(work: "inproc://work", topics: "inproc://topics"), postgres: postgres, loop: EventLoop(name: "test"))
+        let broker = try await fleet.startBroker()
+        do {
+            try await body(fleet, fleet.loop)
+        } catch {
+            await LocalFleet.stop(broker)
+            throw error
+        }
+        await LocalFleet.stop(broker)
+        fleet.loop.stop()
+    }
+
+    func startBroker(name: String = "test", limits: BrokerLimits = BrokerLimits()) async throws -> LoopBound<BrokerServer> {
+        let loop = EventLoop(name: "broker")
+        var config = BrokerConfig(name: name, endpoints: [endpoint], postgres: postgres)
+        config.limits = limits
+        let given = config
+        let context = context
+        return try await loop.run { loop in
+            LoopBound(try await BrokerServer.start(given, context: context, on: loop), on: loop)
+        }
+    }
+
+    static func stop(_ broker: LoopBound<BrokerServer>) async {
+        await broker.loop.run { loop in await broker.value(on: loop).stop(on: loop) }
+        broker.loop.stop()
+    }
+
+    func client(_ name: String, on loop: isolated EventLoop) throws -> BusClient {
+        try BusClient(context, endpoints: [endpoint], hello: Hello(role: .worker, name: name), on: loop)
+    }
+}
+
+/// Something a test waits for: resumed as soon as it holds, looked at whenever the loop has run what it had.
+func eventually(_ what: String, seconds: Double = 20, on loop: isolated EventLoop, _ holds: () async throws -> Bool) async throws {
+    let limit = Clock.monotonicNs + Int64(seconds * 1e9)
+    while try await !holds() {
+        if Clock.monotonicNs > limit { throw Overdue(description: "not within \(seconds) s: \(what)") }
+        await loop.sleep(ns: 5_000_000)
+    }
+}
+
+struct Overdue: Error, CustomStringConvertible {
+    var description: String
+}
