@@ -42,7 +42,12 @@ enum BusBench {
     private static func measure(_ keys: Keys?, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
         let fleet = try await Fleet.start(
             try await bench.postgres(on: loop), endpoint: BusEndpoint(work: "tcp://127.0.0.1:*", topics: "tcp://127.0.0.1:*"), keys: keys
-        ) { runtime, _ in runtime.onRequest("bench.echo") { $0 } }
+        ) { runtime, loop in
+            runtime.onRequest("bench.echo") {
+                _ = loop
+                return $0
+            }
+        }
         let clientLoop = EventLoop(name: "bench-client")
         let (warmUp, time) = (duration(warmUpNs, bench), duration(measureNs, bench))
         let endpoint = fleet.endpoint

@@ -10,6 +10,7 @@ import ZeroMQ
 enum LatencyBench {
     static let perSecond = 1_000
     static let seconds = 20
+    static let warmUp = 200
 
     /// Milliseconds per job, written on the worker's loop and read elsewhere.
     private final class Delays: Sendable {
@@ -28,8 +29,9 @@ enum LatencyBench {
         let delays = Delays()
         let fleet = try await Fleet.start(
             postgres, endpoint: BusEndpoint(work: "tcp://127.0.0.1:*", topics: "tcp://127.0.0.1:*"), slots: 64, prefetch: 64
-        ) { runtime, _ in
+        ) { runtime, loop in
             runtime.onJob(QueueBench.kind) { context in
+                _ = loop
                 let now = Clock.monotonicNs
                 let due = try context.json()["due"]?.int ?? 0
                 delays.add(Double(now - Int64(due)) / 1e6)
@@ -42,7 +44,8 @@ enum LatencyBench {
             try await producerLoop.run { loop in
                 let client = try BusClient(ZMQContext(), endpoints: [endpoint], hello: Hello(role: .api, name: "bench producer"), on: loop)
                 // The first jobs pay for prepared statements and plans.
-                for _ in 0..<200 { _ = try await client.enqueue(JobDraft(kind: QueueBench.kind, args: args(Clock.monotonicNs)), on: loop) }
+                for _ in 0..<warmUp { _ = try await client.enqueue(JobDraft(kind: QueueBench.kind, args: args(Clock.monotonicNs)), on: loop) }
+                while delays.count < warmUp { await loop.sleep(ns: 1_000_000) }
                 delays.clear()
                 try await offer(count, client, on: loop)
                 let limit = Clock.monotonicNs + 30_000_000_000

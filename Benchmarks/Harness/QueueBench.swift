@@ -58,7 +58,7 @@ enum QueueBench {
         let started = Clock.monotonicNs
         let fleet = try await Fleet.start(
             postgres, endpoint: BusEndpoint(work: "tcp://127.0.0.1:*", topics: "tcp://127.0.0.1:*"), slots: 1_000, prefetch: 1_000
-        ) { runtime, _ in runtime.onJob(kind) { _ in } }
+        ) { runtime, loop in runtime.onJob(kind) { _ in _ = loop } }
         let pool = PostgresPool(postgres, size: 1, name: "bench", on: loop)
         var seconds: Double?
         var left = -1

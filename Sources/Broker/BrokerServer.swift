@@ -187,18 +187,18 @@ public final class BrokerServer {
             self.flush(on: loop)
             return true
         }
-        every(1_000_000_000, "beat", on: loop) { [self] _ in
+        every(1_000_000_000, "beat", on: loop) { [self] in
             if try await !store.beat() {
                 onFailure(BrokerError(.superseded, "another broker named \(config.name) has taken over; this one stops"))
             }
         }
-        every(250_000_000, "promote", on: loop) { [self] loop in
+        every(250_000_000, "promote", on: loop) { [self] in
             for kind in try await store.promote() { core.woken(kind) }
             flush(on: loop)
         }
-        every(3_600_000_000_000, "partitions", on: loop) { [self] _ in try await store.makePartitions() }
+        every(3_600_000_000_000, "partitions", on: loop) { [self] in try await store.makePartitions() }
         loop.after(ns: config.limits.adoptionGraceNs) { [weak self] in
-            self?.every(1_000_000_000, "rescue", immediately: true, on: loop) { [weak self] loop in
+            self?.every(1_000_000_000, "rescue", immediately: true, on: loop) { [weak self] in
                 guard let self else { return }
                 let dead = try await store.deadEpochs(silenceMs: config.limits.peerSilenceNs / 1_000_000)
                 let rescued = try await store.rescue(dead)
@@ -220,17 +220,16 @@ public final class BrokerServer {
         }
     }
 
-    /// Runs an async body again and again; its failures are logged and do not end it. The body takes the loop as a parameter:
-    /// a closure that merely could have captured it would leave it.
+    /// Runs an async body again and again; its failures are logged and do not end it.
     private func every(
         _ ns: Int64, _ what: String, immediately: Bool = false, on loop: isolated EventLoop,
-        _ body: @escaping (isolated EventLoop) async throws -> Void
+        _ body: @escaping () async throws -> Void
     ) {
         loop.after(ns: immediately ? 0 : ns) { [weak self] in
             loop.spawn { [weak self] in
                 guard let self, !self.isStopped else { return }
                 do {
-                    try await body(loop)
+                    try await body()
                 } catch {
                     Log.warning("broker upkeep failed; tried again", ["what": what, "error": String(describing: error)])
                 }

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -69,3 +70,9 @@ static inline int hg_openat(int dir, const char *path, int flags) { return opena
 static inline int hg_dup_cloexec(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 
 static inline void hg_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+extern char **environ;
+static inline char **hg_environ(void) { return environ; }
+
+/// Lines appear when they are whole, also where standard output is a pipe.
+static inline void hg_line_buffer(void) { setvbuf(stdout, NULL, _IOLBF, 0); }

@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import ZeroMQ
 
 /// The data directory: `postgres/`, `mail/`, `images/`, `keys/`, `run/`.

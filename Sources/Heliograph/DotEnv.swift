@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 
 /// Reads `.env`: `NAME=value` lines, `#` comments, optional `export` and quotes.
 enum DotEnv {

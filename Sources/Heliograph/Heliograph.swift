@@ -22,6 +22,7 @@ struct Heliograph {
         """
 
     static func main() async {
+        hg_line_buffer()
         StopSignal.install()
         do {
             var words = Array(CommandLine.arguments.dropFirst())

@@ -1,6 +1,7 @@
 import API
 import Bytes
 import CLinux
+import Glibc
 import Reactor
 import Workers
 
@@ -93,7 +94,7 @@ struct Settings {
 enum Environment {
     static func all() -> [(String, String)] {
         var pairs: [(String, String)] = []
-        var entry = environ
+        guard var entry = hg_environ() else { return [] }
         while let text = entry.pointee {
             let line = String(cString: text)
             if let equals = line.firstIndex(of: "=") { pairs.append((String(line[..<equals]), String(line[line.index(after: equals)...]))) }

@@ -64,11 +64,9 @@ enum UpCommand {
         print("  vehicles  \(api.vehicleAddress)")
         print("  console   \(api.address)/console/")
         if isDemo { print("  login     \(Demo.user) / \(Demo.password)") }
-        fflush(stdout)
     }
 
     static func step(_ text: String) {
         print("· \(text)")
-        fflush(stdout)
     }
 }

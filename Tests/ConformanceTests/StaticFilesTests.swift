@@ -32,7 +32,7 @@ import Testing
             for name in [
                 "public/sub/index.html", "public/sub", "public/index.html", "public/.hidden", "public/data.bin", "public/a b.txt", "public/big.js", "public/link.txt",
                 "public/up", "public", "secret.txt", "",
-            ] { remove(path + "/" + name) }
+            ] { if unlink(path + "/" + name) != 0 { rmdir(path + "/" + name) } }
         }
     }
 

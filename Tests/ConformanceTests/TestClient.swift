@@ -21,6 +21,7 @@ final class TestClient {
     let fd: Int32
     private(set) var buffer: [UInt8] = []
     private(set) var isEnded = false
+    private var isClosed = false
     private var watch: EventLoop.Watch?
     private var waiter: UnsafeContinuation<Void, any Error>?
     private let after: (Int64, @escaping () -> Void) -> Void
@@ -43,14 +44,16 @@ final class TestClient {
         if reads { watch = loop.watch(fd, .read) { [weak self] _ in self?.readable() } }
     }
 
-    deinit { CLinux.close(fd) }
+    deinit { if !isClosed { CLinux.close(fd) } }
 
+    /// Resets the connection, as a client does that is killed.
     func hangUp() {
         if let watch { unwatch(watch) }
         watch = nil
         var reset = linger(l_onoff: 1, l_linger: 0)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
-        shutdown(fd, Int32(SHUT_RDWR))
+        isClosed = true
+        CLinux.close(fd)
     }
 
     private func readable() {

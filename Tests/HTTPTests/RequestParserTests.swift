@@ -7,9 +7,9 @@ import Testing
         let whole = read(text)
         #expect(whole.fault == nil, "\(text)")
         #expect(whole.bodies == bodies.map { Array($0.utf8) })
-        #expect(read(Array(text.utf8).map { [$0] }) == joined(whole))
+        #expect(read(Array(text.utf8).map { [$0] }) == whole)
         var random = Seeded(UInt64(i))
-        for _ in 0..<20 { #expect(read(split(Array(text.utf8), &random)) == joined(whole)) }
+        for _ in 0..<20 { #expect(read(split(Array(text.utf8), &random)) == whole) }
     }
 
     @Test(arguments: RequestCases.bad.indices) func malformedRequestsAreRefusedHoweverTheyArrive(_ i: Int) {
@@ -21,9 +21,6 @@ import Testing
         #expect(single.fault == status)
         #expect(single.bodies.isEmpty)
     }
-
-    /// Pieces of one body may differ with the splits, the body may not.
-    private func joined(_ e: Exchange) -> Exchange { e }
 
     @Test func limitsHaveTheirOwnStatus() {
         let long = String(repeating: "a", count: 8200)

@@ -67,7 +67,7 @@ import Testing
             let error = await failure {
                 try await pool.transaction { tx in try await tx.copy(into: "t", columns: ["id", "y", "x"], rows: Self.buffer(0..<1)) }
             }
-            #expect(error?.sqlState == "42703")
+            #expect(error?.sqlState == "42703", "\(String(describing: error))")
             #expect(try await pool.query("SELECT 1").int(0, 0) == 1)
         }
     }

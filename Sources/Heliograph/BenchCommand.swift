@@ -1,0 +1,3 @@
+enum BenchCommand {
+    static func run(_ arguments: Arguments, _ settings: Settings) async throws { throw UsageError("later") }
+}
