@@ -57,7 +57,17 @@ let package = Package(
         tests("ProtocolTests", ["Bytes", "Protocol"]),
         tests("HTTPTests", ["Bytes", "HTTP"]),
         tests("ReactorTests", ["CLinux", "Bytes", "Reactor"]),
+        tests("ZeroMQTests", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Broker"]),
+        tests("PostgresTests", ["CLinux", "Bytes", "Reactor", "Postgres"]),
+        tests("BrokerTests", ["Bytes", "Protocol", "Broker"]),
         tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
-        tests("SimulationTests", ["Bytes", "Simulation"]),
+        tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
+        tests("ConformanceTests", ["CLinux", "Bytes", "HTTP", "Reactor", "API"]),
+        tests(
+            "ChargingAPITests",
+            ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"]),
+        tests(
+            "FleetTests",
+            ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "Simulation", "Heliograph"]),
     ]
 )

@@ -44,7 +44,7 @@ final class APINode {
 
         let dataScope: Scope? = config.isProduction ? .ingest : nil
         ChargingRoutes(pool, offset: config.chargingOffset).add(open: open, data: guarded(open, dataScope))
-        IntakeRoutes(port, offset: config.chargingOffset).add(to: guarded(plain, .ingest))
+        IntakeRoutes(port, timeoutMs: config.ingestTimeoutMs, offset: config.chargingOffset).add(to: guarded(plain, .ingest))
         LoginRoute(AccountStore(pool, hasher)).add(to: plain)
         OperationsRoutes(pool, port).add(to: guarded(plain, .admin))
         guarded(plain, config.isProduction ? .admin : nil).on(.get, "/metrics") { [unowned self] _ in await metrics() }

@@ -18,6 +18,8 @@ public struct APIConfig: Sendable {
     public var console: String?
     /// Local time of the charging spec: its row times, its days and months, and timestamps without a zone in the intake.
     public var chargingOffset = UTCOffset.beijing
+    /// How long a batch may take from here to its commit, ms; then 504. A broker without a worker for it holds it that long.
+    public var ingestTimeoutMs: Int64 = 30_000
     /// Every data route needs a token, whatever its spec says (architecture §6).
     public var isProduction = false
     /// The log-in admin / heliograph exists. Refused together with `isProduction`.

@@ -303,6 +303,7 @@ public struct JSONReader {
         var escapes = false
         var ascii = true
         while true {
+            skipPlain()
             guard position < input.count else { throw JSONError(.unexpectedEnd, at: position) }
             let b = input[position]
             if b == UInt8(ascii: "\"") { break }
@@ -319,6 +320,24 @@ public struct JSONReader {
         if !ascii, !UTF8Check.isValid(raw) { throw JSONError(.badUTF8, at: start) }
         position += 1
         return Text(raw: raw, hasEscapes: escapes)
+    }
+
+    /// Moves past ASCII that needs no look, eight bytes at a time: intake spends a quarter of its time in texts.
+    private mutating func skipPlain() {
+        guard let base = input.baseAddress else { return }
+        let raw = UnsafeRawPointer(base)
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while position + 8 <= input.count {
+            let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            // A high bit for each byte that is not ASCII, a control character, a quote or a backslash; the lowest one is exact.
+            let marks = word | (word &- ones &* 0x20) | ((word ^ ones &* 0x22) &- ones) | ((word ^ ones &* 0x5C) &- ones)
+            let found = marks & ones &* 0x80
+            guard found == 0 else {
+                position += found.trailingZeroBitCount >> 3
+                return
+            }
+            position += 8
+        }
     }
 
     private mutating func checkEscape() throws(JSONError) {

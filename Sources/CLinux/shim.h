@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+int pipe2(int fds[2], int flags);
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask);
 int pthread_setname_np(pthread_t thread, const char *name);
@@ -76,3 +77,5 @@ static inline char **hg_environ(void) { return environ; }
 
 /// Lines appear when they are whole, also where standard output is a pipe.
 static inline void hg_line_buffer(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
+
+static inline void hg_set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }

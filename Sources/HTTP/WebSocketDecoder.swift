@@ -195,7 +195,9 @@ public struct WebSocketDecoder: Sendable {
         if payload.isEmpty { return .close(nil, reason: "") }
         guard payload.count >= 2 else { throw WebSocketFault(.protocolError, "close payload of one byte") }
         let code = CloseCode(rawValue: UInt16(payload[0]) << 8 | UInt16(payload[1]))
-        guard role == .server ? code.isAllowedFromClient : code.isAllowedFromServer else { throw WebSocketFault(.protocolError, "close code \(code.rawValue) is not for the wire") }
+        guard role == .server ? code.isAllowedFromClient : code.isAllowedFromServer else {
+            throw WebSocketFault(.protocolError, "close code \(code.rawValue) is not for the wire")
+        }
         let reason = Array(payload[2...])
         guard UTF8Check.isValid(reason) else { throw WebSocketFault(.invalidPayload, "close reason is not UTF-8") }
         return .close(code, reason: String(decoding: reason, as: UTF8.self))

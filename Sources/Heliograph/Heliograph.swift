@@ -21,9 +21,18 @@ struct Heliograph {
           config                                   every setting: name, value, where it came from
         """
 
-    static func main() async {
+    /// Synchronous, so that the signal mask is set before the concurrency runtime makes its first thread.
+    static func main() {
         hg_line_buffer()
         StopSignal.install()
+        Task.detached {
+            await start()
+            exit(0)
+        }
+        while true { pause() }
+    }
+
+    private static func start() async {
         do {
             var words = Array(CommandLine.arguments.dropFirst())
             guard let command = words.first, command != "help", command != "--help", command != "-h" else {

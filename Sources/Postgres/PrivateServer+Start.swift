@@ -12,7 +12,7 @@ extension PrivateServer {
         // What an interrupted start left half made was never in use.
         try Files.removeTree(place.making)
         let version = Files.text(place.cluster + "/PG_VERSION").flatMap { Int($0.prefix { $0.isNumber }) }
-        let installation = try ServerInstallation.choose(clusterMajor: version, cluster: place.cluster)
+        let installation = try await ServerInstallation.choose(clusterMajor: version, cluster: place.cluster)
         if version != nil { return installation }
         if let names = Files.names(in: place.cluster), !names.isEmpty {
             throw PostgresError(.privateServer, "\(place.cluster) is not empty and is no PostgreSQL cluster: move it away")

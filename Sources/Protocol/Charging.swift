@@ -65,6 +65,16 @@ public struct ReadingBatch: Sendable {
     public mutating func append(
         meter: some Collection<UInt8>, facility: (some Collection<UInt8>)?, timestamp: Timestamp, current: Double
     ) {
+        Array(meter).withUnsafeBufferPointer { meter in
+            guard let facility else { return append(meter: meter, facility: nil, timestamp: timestamp, current: current) }
+            Array(facility).withUnsafeBufferPointer { append(meter: meter, facility: $0, timestamp: timestamp, current: current) }
+        }
+    }
+
+    /// The same for bytes in place: no generic code on the intake's hot path.
+    public mutating func append(
+        meter: UnsafeBufferPointer<UInt8>, facility: UnsafeBufferPointer<UInt8>?, timestamp: Timestamp, current: Double
+    ) {
         precondition(meter.count <= ChargingNames.maxIDBytes && facility?.count ?? 0 <= ChargingNames.maxIDBytes, "id over its bound")
         bytes.append(UInt8(meter.count))
         bytes.append(contentsOf: meter)

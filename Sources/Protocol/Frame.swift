@@ -87,9 +87,20 @@ public struct FrameWriter: Sendable {
     /// Whether a message with so many bytes of name and payload should begin a new frame.
     public func isFull(before bytes: Int) -> Bool { !isEmpty && self.bytes.count + Header.size + bytes > Self.maxFrame }
 
+    /// Inlined, so that the generic form becomes the one below where it is used: across modules it would go through witness tables.
+    @inlinable
     public mutating func append(_ header: Header, name: some Collection<UInt8>, payload: some Collection<UInt8>) {
+        let done: Void?? = name.withContiguousStorageIfAvailable { name in
+            payload.withContiguousStorageIfAvailable { payload in append(header, name: name, payload: payload) }
+        }
+        if case .some(.some) = done { return }
+        Array(name).withUnsafeBufferPointer { name in
+            Array(payload).withUnsafeBufferPointer { payload in append(header, name: name, payload: payload) }
+        }
+    }
+
+    public mutating func append(_ header: Header, name: UnsafeBufferPointer<UInt8>, payload: UnsafeBufferPointer<UInt8>) {
         precondition(name.count <= Header.maxName && payload.count <= Header.maxPayload, "a message over its bounds; check before writing")
-        bytes.reserveCapacity(bytes.count + Header.size + name.count + payload.count)
         withUnsafeTemporaryAllocation(byteCount: Header.size, alignment: 8) { raw in
             raw[0] = Header.magic0
             raw[1] = Header.magic1

@@ -44,7 +44,7 @@ extension BusClient {
             return Log.warning("event over its bound not published", ["topic_bytes": String(topic.utf8.count), "bytes": String(payload.count)])
         }
         guard let link = links.first(where: { $0.isUp }) else { return }
-        send(Header(.publish, flags: isState ? .state : []), name: topic.utf8, payload: payload, link: link.index, on: loop)
+        send(Header(.publish, flags: isState ? .state : []), name: topic, payload: payload, link: link.index, on: loop)
     }
 
     private func call(
@@ -71,24 +71,22 @@ extension BusClient {
         lastID += 1
         let id = lastID
         let expires = loop.nowNs + min(max(timeoutMs, 1), 86_400_000) * 1_000_000
-        pending[id] = Pending(verb: verb, name: name, payload: payload, expiresNs: expires, link: nil, completion: completion)
-        expiries[expires >> 27, default: []].append(id)
-        if !sendNow(id, on: loop) { unsent.append(id) }
+        var call = Pending(verb: verb, name: name, payload: payload, expiresNs: expires, link: nil, completion: completion)
+        if !sendNow(id, &call, on: loop) { unsent.append(id) }
+        pending[id] = call
+        deadlines.add(id, atNs: expires)
     }
 
-    private func sendNow(_ id: UInt64, on loop: isolated EventLoop) -> Bool {
-        guard let index = pending.index(forKey: id) else { return true }
+    private func sendNow(_ id: UInt64, _ call: inout Pending, on loop: isolated EventLoop) -> Bool {
         for i in 0..<links.count {
             let link = links[(nextLink + i) % links.count]
             guard link.isUp else { continue }
             nextLink = (nextLink + i + 1) % links.count
-            pending.values[index].link = link.index
-            link.sent.insert(id)
-            let call = pending.values[index]
+            call.link = link.index
             let left = max(1, (call.expiresNs - loop.nowNs) / 1_000_000)
-            send(Header(call.verb, requestID: id, timeoutMs: left), name: call.name.utf8, payload: call.payload, link: link.index, on: loop)
+            send(Header(call.verb, requestID: id, timeoutMs: left), name: call.name, payload: call.payload, link: link.index, on: loop)
             // Only batches are ever sent a second time.
-            if call.verb != .ingest { pending.values[index].payload = [] }
+            if call.verb != .ingest { call.payload = [] }
             return true
         }
         return false
@@ -98,12 +96,15 @@ extension BusClient {
         guard !unsent.isEmpty, isUp else { return }
         let ids = unsent
         unsent = []
-        for id in ids where !sendNow(id, on: loop) { unsent.append(id) }
+        for id in ids {
+            guard var call = pending[id] else { continue }
+            if !sendNow(id, &call, on: loop) { unsent.append(id) }
+            pending[id] = call
+        }
     }
 
     func complete(_ id: UInt64, _ result: Result<BusAnswer, Refusal>) {
         guard let call = pending.removeValue(forKey: id) else { return }
-        if let link = call.link { links[link].sent.remove(id) }
         call.completion(result)
     }
 }

@@ -23,8 +23,7 @@ public final class BusClient {
     var pending: [UInt64: Pending] = [:]
     var unsent: [UInt64] = []
     var lastID: UInt64 = 0
-    var expiries: [Int64: [UInt64]] = [:]
-    var sweptSlot: Int64
+    var deadlines: DeadlineSlots
     var nextLink = 0
     var subscriptions: BusSubscriptions?
     weak var delegate: (any WorkDelegate)?
@@ -43,7 +42,7 @@ public final class BusClient {
         self.name = hello.name
         self.hello = hello
         self.limits = limits
-        sweptSlot = loop.nowNs >> 27
+        deadlines = DeadlineSlots(nowNs: loop.nowNs)
         for (index, endpoint) in endpoints.enumerated() {
             let link = BusLink(index: index, endpoint: endpoint)
             links.append(link)
@@ -90,12 +89,11 @@ public final class BusClient {
     // MARK: Sending
 
     /// Queues a message on a link for the end of this tick.
-    public func send(
-        _ header: Header, name: some Collection<UInt8>, payload: some Collection<UInt8>, link: Int, on loop: isolated EventLoop
-    ) {
-        if links[link].out.isFull(before: name.count + payload.count) { flush(links[link], on: loop) }
-        links[link].out.append(header, name: name, payload: payload)
-        scheduleFlush(links[link], on: loop)
+    public func send(_ header: Header, name: String = "", payload: [UInt8], link: Int, on loop: isolated EventLoop) {
+        let link = links[link]
+        if link.out.isFull(before: name.utf8.count + payload.count) { flush(link, on: loop) }
+        link.out.append(header, name: name.utf8, payload: payload)
+        scheduleFlush(link, on: loop)
     }
 
     func scheduleFlush(_ link: BusLink, on loop: isolated EventLoop) {
@@ -132,7 +130,7 @@ public final class BusClient {
         link.socket = try LoopSocket(
             socket, on: loop,
             onMessage: { [weak self] _, message in self?.receive(message.bytes, link, on: loop) },
-            onBurst: {})
+            onBurst: { [weak self] in self?.delegate?.workPaused(on: loop) })
         sayHello(link, on: loop)
     }
 
@@ -209,10 +207,7 @@ public final class BusClient {
         let wasUp = link.isUp
         link.state = .down
         link.out.reset()
-        let ids = link.sent
-        link.sent = []
-        for id in ids {
-            guard let call = pending[id] else { continue }
+        for (id, call) in pending where call.link == link.index {
             if call.verb == .ingest {
                 pending[id]?.link = nil
                 unsent.append(id)
@@ -240,12 +235,7 @@ public final class BusClient {
                 sayHello(link, on: loop)
             }
         }
-        while sweptSlot < now >> 27 {
-            for id in expiries.removeValue(forKey: sweptSlot) ?? [] where pending[id] != nil {
-                complete(id, .failure(Refusal(.deadline, "no answer in time")))
-            }
-            sweptSlot += 1
-        }
+        for id in deadlines.takeDue(nowNs: now) where pending[id] != nil { complete(id, .failure(Refusal(.deadline, "no answer in time"))) }
         // While no broker is there nobody meets the ids of calls that gave up.
         if unsent.count > 2 * pending.count + 1_000 { unsent.removeAll { pending[$0] == nil } }
         subscriptions?.tick(on: loop)

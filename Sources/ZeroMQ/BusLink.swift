@@ -17,8 +17,6 @@ final class BusLink {
     var out = FrameWriter()
     var flushScheduled = false
     var socket: LoopSocket?
-    /// Calls sent over this link, by request id.
-    var sent: Set<UInt64> = []
 
     init(index: Int, endpoint: BusEndpoint) {
         self.index = index

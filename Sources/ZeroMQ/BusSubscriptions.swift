@@ -75,7 +75,7 @@ final class BusSubscriptions {
         var held: [Event] = []
         if case .syncing(let waiting, _, _) = positions[link.index][stream] ?? .unknown { held = waiting }
         positions[link.index][stream] = .syncing(held: held, snapshot: [], askedNs: loop.nowNs)
-        client.send(Header(.snapshot), name: stream.utf8, payload: [], link: link.index, on: loop)
+        client.send(Header(.snapshot), name: stream, payload: [], link: link.index, on: loop)
     }
 
     private func receive(_ bytes: UnsafeBufferPointer<UInt8>, _ link: BusLink, on loop: isolated EventLoop) {

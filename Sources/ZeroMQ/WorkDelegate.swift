@@ -5,6 +5,8 @@ public import Reactor
 public protocol WorkDelegate: AnyObject {
     /// A job, an ingest batch or a request came over `link`.
     func work(_ view: MessageView, link: Int, on loop: isolated EventLoop)
+    /// All that had come in was handed over by `work`: what was gathered there is started now.
+    func workPaused(on loop: isolated EventLoop)
     /// The broker has the outcome of a run, or fenced it.
     func settled(_ view: MessageView, link: Int, on loop: isolated EventLoop)
     /// Stop this job (or call: `aux` is 0).
@@ -13,4 +15,8 @@ public protocol WorkDelegate: AnyObject {
     func linkUp(_ link: Int, isNew: Bool, on loop: isolated EventLoop)
     /// A broker left or fell silent: its runs go on, their outcomes may be reported to another link.
     func linkDown(_ link: Int, on loop: isolated EventLoop)
+}
+
+extension WorkDelegate {
+    public func workPaused(on loop: isolated EventLoop) {}
 }

@@ -96,7 +96,7 @@ final class Bench {
     func take(_ who: String, _ verb: Verb? = nil) -> [Received] {
         let all = inbox[who] ?? []
         inbox[who] = all.filter { verb != nil && $0.verb != verb }
-        return all.filter { verb.map { v in v == $0.verb } ?? ($0.verb != .beat) }
+        return all.filter { message in verb.map { $0 == message.verb } ?? (message.verb != .beat) }
     }
 
     func takeEvents(_ verb: Verb = .event) -> [Received] {

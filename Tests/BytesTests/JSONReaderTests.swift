@@ -99,14 +99,14 @@ import Testing
 
     @Test func decimalsReadAsTheStandardLibraryReadsThem() {
         var random = Seeded(11)
-        for _ in 0..<30_000 {
+        for _ in 0..<10_000 {
             let digits = Int.random(in: 1...25, using: &random)
             var text = random.next() & 1 == 0 ? "-" : ""
             text += "\(Int.random(in: 0...9, using: &random))."
             for _ in 0..<digits { text += "\(Int.random(in: 0...9, using: &random))" }
             if random.next() & 3 == 0 { text += "e\(Int.random(in: -330...300, using: &random))" }
             let value = parse(text).value?.double
-            #expect(value?.bitPattern == Double(text)?.bitPattern, "\(text)")
+            if value?.bitPattern != Double(text)?.bitPattern { Issue.record("\(text) is read as \(String(describing: value))") }
         }
     }
 
@@ -117,7 +117,7 @@ import Testing
         ].map { Array($0.utf8) }
         let alphabet = Array("{}[]\",:\\u0123456789eE+-.truefalsn \t\nDdCc".utf8) + [0xC3, 0xA9, 0xED, 0xA0, 0x80, 0xF0, 0xFF, 0]
         var accepted = 0
-        for round in 0..<60_000 {
+        for round in 0..<15_000 {
             var bytes: [UInt8]
             switch round % 3 {
             case 0: bytes = random.bytes(Int.random(in: 0...24, using: &random))
@@ -135,14 +135,14 @@ import Testing
                 }
             }
             let result = parse(bytes)
-            #expect(skips(bytes) == (result.value != nil), "\(bytes)")
-            if let error = result.error { #expect((0...bytes.count).contains(error.offset), "\(bytes)") }
+            if skips(bytes) != (result.value != nil) { Issue.record("skip and tree disagree about \(bytes)") }
+            if let error = result.error, !(0...bytes.count).contains(error.offset) { Issue.record("offset \(error.offset) in \(bytes)") }
             guard let value = result.value else { continue }
             accepted += 1
-            #expect(parse(value.bytes).value == value, "\(bytes)")
+            if parse(value.bytes).value != value { Issue.record("\(bytes) is written as something else") }
         }
         // Otherwise the test above would prove nothing about what is accepted.
-        #expect(accepted > 2_000)
+        #expect(accepted > 300)
     }
 }
 

@@ -36,7 +36,7 @@ import Testing
                 Issue.record("\(value) was written as \(json)")
                 continue
             }
-            #expect(back.bitPattern == value.bitPattern, "\(json)")
+            if back.bitPattern != value.bitPattern { Issue.record("\(value) was written as \(json)") }
         }
     }
 
@@ -85,7 +85,7 @@ import Testing
             default: return .object((0..<Int.random(in: 0...4, using: &random)).map { ("k\($0)\n", tree(depth + 1)) })
             }
         }
-        for _ in 0..<3_000 {
+        for _ in 0..<1_500 {
             let value = tree(0)
             #expect(parse(value.bytes).value == value)
         }

@@ -1,4 +1,5 @@
 import Bytes
+import Postgres
 import Reactor
 import Testing
 

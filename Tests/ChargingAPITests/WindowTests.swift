@@ -110,7 +110,7 @@ import Testing
                 INSERT INTO current_data (meter_id, "timestamp", anomaly_type) VALUES
                     ('A', '2025-01-01T00:00:00Z', '漏流'), ('A', '2025-01-02T00:00:00Z', '电流过高'), ('B', '2025-02-01T00:00:00Z', '漏流')
                 """, on: loop)
-            func total(_ days: Int) async throws -> Int? {
+            let total = { (days: Int) async throws -> Int? in
                 try await api.get("/api/monitoring/anomalies?meter_id=A&days=\(days)", on: loop).json()["data"]?["total_anomalies"]?.int
             }
             #expect(try await total(1) == 1)

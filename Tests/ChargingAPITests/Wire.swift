@@ -61,7 +61,7 @@ final class Wire {
 
     private func onReady() {
         while !outgoing.isEmpty {
-            let n = outgoing.withUnsafeBytes { CLinux.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let n = outgoing.withUnsafeBytes { CLinux.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if n <= 0 { break }
             outgoing.removeFirst(n)
         }

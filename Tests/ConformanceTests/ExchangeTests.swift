@@ -1,9 +1,10 @@
-@testable import API
 import Bytes
 import CZlib
 import HTTP
 import Reactor
 import Testing
+
+@testable import API
 
 @Suite struct ExchangeTests {
     @Test func pipelinedRequestsAreAnsweredInOrderWhateverTheirKind() async throws {
@@ -12,8 +13,12 @@ import Testing
             let client = world.client(on: loop)
             var text = ""
             for i in 0..<60 {
-                text += i % 3 == 0 ? "GET /later/\(i) HTTP/1.1\r\nHost: a\r\n\r\n" : i % 3 == 1 ? "GET /hello?\(i) HTTP/1.1\r\nHost: a\r\n\r\n"
-                    : "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(String(i).utf8.count)\r\n\r\n\(i)"
+                text +=
+                    i % 3 == 0
+                    ? "GET /later/\(i) HTTP/1.1\r\nHost: a\r\n\r\n"
+                    : i % 3 == 1
+                        ? "GET /hello?\(i) HTTP/1.1\r\nHost: a\r\n\r\n"
+                        : "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(String(i).utf8.count)\r\n\r\n\(i)"
             }
             try await client.send(text)
             for i in 0..<60 {

@@ -1,7 +1,8 @@
-@testable import API
 import HTTP
 import Reactor
 import Testing
+
+@testable import API
 
 @Suite struct HubTests {
     private static func payload(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -17,7 +18,9 @@ import Testing
             try await prefix.open("/ws?topics=vehicles.*")
             try await both.open("/ws?topics=vehicles.*,vehicles.7,alerts.x")
             try await all.open("/ws?topics=*")
-            for topic in ["vehicles.7", "vehicles.8", "alerts.x", "vehiclesx", "vehicles.7.door"] { world.hub.publish(topic: topic, payload: Self.payload(topic)) }
+            for topic in ["vehicles.7", "vehicles.8", "alerts.x", "vehiclesx", "vehicles.7.door"] {
+                world.hub.publish(topic: topic, payload: Self.payload(topic))
+            }
             #expect(try await exact.text() == "vehicles.7")
             for topic in ["vehicles.7", "vehicles.8", "vehicles.7.door"] { #expect(try await prefix.text() == topic) }
             for topic in ["vehicles.7", "vehicles.8", "alerts.x", "vehicles.7.door"] { #expect(try await both.text() == topic) }

@@ -1,6 +1,7 @@
-@testable import API
 import Reactor
 import Testing
+
+@testable import API
 
 /// What must never be taken for a request, over real sockets: refused, closed, and nothing behind it is served.
 @Suite struct RefusalTests {

@@ -1,8 +1,9 @@
-@testable import API
 import CLinux
 import HTTP
 import Reactor
 import Testing
+
+@testable import API
 
 @Suite struct StaticFilesTests {
     /// A directory with a few files, removed when it goes.
@@ -30,7 +31,8 @@ import Testing
         }
         deinit {
             for name in [
-                "public/sub/index.html", "public/sub", "public/index.html", "public/.hidden", "public/data.bin", "public/a b.txt", "public/big.js", "public/link.txt",
+                "public/sub/index.html", "public/sub", "public/index.html", "public/.hidden", "public/data.bin", "public/a b.txt", "public/big.js",
+                "public/link.txt",
                 "public/up", "public", "secret.txt", "",
             ] { if unlink(path + "/" + name) != 0 { rmdir(path + "/" + name) } }
         }
@@ -98,7 +100,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "../secret.txt", "%2e%2e/secret.txt", "..%2fsecret.txt", "sub/../../secret.txt", "sub/%2e%2e/%2e%2e/secret.txt", "up/secret.txt", "link.txt", ".hidden", "/etc/passwd",
+        "../secret.txt", "%2e%2e/secret.txt", "..%2fsecret.txt", "sub/../../secret.txt", "sub/%2e%2e/%2e%2e/secret.txt", "up/secret.txt", "link.txt", ".hidden",
+        "/etc/passwd",
         "%2fetc%2fpasswd", "sub//index.html", "index.html/", "none", "..", "%2e", "sub/.", "..%5csecret.txt",
     ]) func noPathLeavesTheRoot(_ path: String) async throws {
         try await onLoop { loop in

@@ -1,7 +1,8 @@
-@testable import API
 import HTTP
 import Reactor
 import Testing
+
+@testable import API
 
 /// A WebSocket client on a test socket.
 final class TestSocket {
@@ -82,15 +83,18 @@ final class TestSocket {
         }
     }
 
-    @Test(arguments: [
-        (WebSocketFrame.encode(.text, [0x61]), 1002), ([0xC1, 0x80, 0, 0, 0, 0], 1002), ([0x83, 0x80, 0, 0, 0, 0], 1002), ([0x8B, 0x80, 0, 0, 0, 0], 1002),
-        ([0x09, 0x80, 0, 0, 0, 0], 1002), ([0x89, 0xFE, 0, 126], 1002), (WebSocketFrame.encode(.continuation, [], mask: 1), 1002),
-        (WebSocketFrame.encode(.text, [0x61], isFinal: false, mask: 1) + WebSocketFrame.encode(.text, [0x61], mask: 1), 1002),
-        ([0x82, 0xFE, 0, 5, 0, 0, 0, 0], 1002), ([0x82, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1002),
-        (WebSocketFrame.encode(.text, [0xFF], mask: 1), 1007), (WebSocketFrame.encode(.text, [0xC3], mask: 1), 1007),
-        (WebSocketFrame.encode(.close, [3], mask: 1), 1002), (WebSocketFrame.encode(.close, [3, 237], mask: 1), 1002), (WebSocketFrame.encode(.close, [3, 232, 0xFF], mask: 1), 1007),
-        ([0x82, 0xFF, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0], 1009),
-    ] as [([UInt8], UInt16)]) func brokenFramesAreClosedWithTheirCode(_ bytes: [UInt8], _ code: UInt16) async throws {
+    @Test(
+        arguments: [
+            (WebSocketFrame.encode(.text, [0x61]), 1002), ([0xC1, 0x80, 0, 0, 0, 0], 1002), ([0x83, 0x80, 0, 0, 0, 0], 1002), ([0x8B, 0x80, 0, 0, 0, 0], 1002),
+            ([0x09, 0x80, 0, 0, 0, 0], 1002), ([0x89, 0xFE, 0, 126], 1002), (WebSocketFrame.encode(.continuation, [], mask: 1), 1002),
+            (WebSocketFrame.encode(.text, [0x61], isFinal: false, mask: 1) + WebSocketFrame.encode(.text, [0x61], mask: 1), 1002),
+            ([0x82, 0xFE, 0, 5, 0, 0, 0, 0], 1002), ([0x82, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1002),
+            (WebSocketFrame.encode(.text, [0xFF], mask: 1), 1007), (WebSocketFrame.encode(.text, [0xC3], mask: 1), 1007),
+            (WebSocketFrame.encode(.close, [3], mask: 1), 1002), (WebSocketFrame.encode(.close, [3, 237], mask: 1), 1002),
+            (WebSocketFrame.encode(.close, [3, 232, 0xFF], mask: 1), 1007),
+            ([0x82, 0xFF, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0], 1009),
+        ] as [([UInt8], UInt16)]) func brokenFramesAreClosedWithTheirCode(_ bytes: [UInt8], _ code: UInt16) async throws
+    {
         try await onLoop { loop in
             let world = try World(on: loop)
             let socket = TestSocket(world.client(on: loop))

@@ -1,7 +1,8 @@
-@testable import API
 import Bytes
 import HTTP
 import Reactor
+
+@testable import API
 
 /// Runs a test's body on a loop of its own.
 func onLoop(_ body: @Sendable (isolated EventLoop) async throws -> Void) async throws {
@@ -21,7 +22,9 @@ final class World {
     /// What the endless stream has written, and whether its handler has ended.
     var streamed = 0
     var streamEnded = false
-    /// Resumed by `/release`, for requests that wait in `/wait`.
+    /// The most bytes that any handler found queued for any client.
+    var mostQueued = 0
+    /// Requests that wait in `/wait`; the test resumes them.
     var waiting: [UnsafeContinuation<Void, Never>] = []
 
     init(on loop: isolated EventLoop, files: StaticFiles? = nil, _ configure: (inout ServerConfiguration) -> Void = { _ in }) throws {
@@ -53,7 +56,10 @@ final class World {
             await withUnsafeContinuation { waiting.append($0) }
             return .text("waited")
         }
-        plain.on(.get, "/big") { _ in .text(String(repeating: "0123456789", count: 10_000)) }
+        plain.on(.get, "/big") { [unowned self] _ in
+            noteQueued()
+            return .text(String(repeating: "0123456789", count: 10_000))
+        }
         plain.onAsync(.get, "/stream/:n") { (request: Request) async throws -> Reply in
             let n = Int(request.param("n")) ?? 0
             return .stream(contentType: "text/plain") { (writer: ReplyWriter) async throws in
@@ -64,6 +70,7 @@ final class World {
             .stream(contentType: "application/octet-stream") { [unowned self] (writer: ReplyWriter) async throws in
                 defer { streamEnded = true }
                 while true {
+                    noteQueued()
                     try await writer.write([UInt8](repeating: 0x61, count: 8192))
                     streamed += 8192
                 }
@@ -86,6 +93,8 @@ final class World {
         plain.webSocket("/echo-ws", EchoHandler())
         if let files { plain.files("/files/*path", files) }
     }
+
+    private func noteQueued() { for connection in server.connections { mostQueued = max(mostQueued, connection.out.count) } }
 
     func client(reads: Bool = true, on loop: isolated EventLoop) -> TestClient { TestClient(port: port, reads: reads, on: loop) }
 

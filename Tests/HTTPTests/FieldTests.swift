@@ -1,6 +1,7 @@
 import Bytes
-@testable import HTTP
 import Testing
+
+@testable import HTTP
 
 @Suite struct FieldTests {
     @Test func percentDecodingIsStrictAboutEscapesUTF8AndNUL() {
@@ -38,19 +39,26 @@ import Testing
         for bad in ["", "json", "a/", "/b", "a/b c", "a/b;c", "a/b;c=\"d"] { #expect(MediaType(bad) == nil, "\(bad)") }
     }
 
-    @Test(arguments: [
-        (nil, false), ("", false), ("gzip", true), ("GZIP", true), ("deflate, gzip;q=0.5", true), ("gzip;q=0", false), ("gzip;q=0.000", false), ("*", true),
-        ("*;q=0", false), ("gzip;q=0, *", false), ("identity", false), ("identity;q=1, gzip;q=0.5", false), ("br", false), ("gzip;q=2", false), ("gzip ; q=1.0 , br", true),
-        ("identity;q=0, gzip;q=0.001", true), (",,,gzip", true), ("gzip;x=1", false),
-    ] as [(String?, Bool)]) func gzipIsUsedOnlyWhenWanted(_ field: String?, _ expected: Bool) {
+    @Test(
+        arguments: [
+            (nil, false), ("", false), ("gzip", true), ("GZIP", true), ("deflate, gzip;q=0.5", true), ("gzip;q=0", false), ("gzip;q=0.000", false), ("*", true),
+            ("*;q=0", false), ("gzip;q=0, *", false), ("identity", false), ("identity;q=1, gzip;q=0.5", false), ("br", false), ("gzip;q=2", false),
+            ("gzip ; q=1.0 , br", true),
+            ("identity;q=0, gzip;q=0.001", true), (",,,gzip", true), ("gzip;x=1", false),
+        ] as [(String?, Bool)]) func gzipIsUsedOnlyWhenWanted(_ field: String?, _ expected: Bool)
+    {
         #expect(AcceptEncoding(field).prefersGzip == expected, "\(field ?? "nil")")
     }
 
-    @Test(arguments: [
-        (nil, .whole), ("bytes=0-0", .part(0..<1)), ("bytes=0-", .part(0..<10)), ("bytes=5-100", .part(5..<10)), ("bytes=-3", .part(7..<10)), ("bytes=-30", .part(0..<10)),
-        ("bytes=10-", .unsatisfiable), ("bytes=-0", .unsatisfiable), ("bytes=5-4", .whole), ("bytes=0-1,3-4", .whole), ("items=0-1", .whole), ("bytes=a-b", .whole),
-        ("bytes", .whole), ("bytes=", .whole), ("bytes=99999999999999999999-", .whole), ("bytes=--1", .whole), ("Bytes=1-2", .part(1..<3)),
-    ] as [(String?, ByteRange)]) func rangesResolveAgainstTheLength(_ field: String?, _ expected: ByteRange) {
+    @Test(
+        arguments: [
+            (nil, .whole), ("bytes=0-0", .part(0..<1)), ("bytes=0-", .part(0..<10)), ("bytes=5-100", .part(5..<10)), ("bytes=-3", .part(7..<10)),
+            ("bytes=-30", .part(0..<10)),
+            ("bytes=10-", .unsatisfiable), ("bytes=-0", .unsatisfiable), ("bytes=5-4", .whole), ("bytes=0-1,3-4", .whole), ("items=0-1", .whole),
+            ("bytes=a-b", .whole),
+            ("bytes", .whole), ("bytes=", .whole), ("bytes=99999999999999999999-", .whole), ("bytes=--1", .whole), ("Bytes=1-2", .part(1..<3)),
+        ] as [(String?, ByteRange)]) func rangesResolveAgainstTheLength(_ field: String?, _ expected: ByteRange)
+    {
         #expect(ByteRange(field, length: 10) == expected, "\(field ?? "nil")")
     }
 

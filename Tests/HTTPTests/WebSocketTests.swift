@@ -64,7 +64,8 @@ import Testing
             ("fragmented ping", [0x09, 0x80]), ("fragmented close", [0x08, 0x80]),
             ("long ping", [0x89, 0xFE]), ("long close", [0x88, 0xFF]),
             ("continuation first", Self.frame(.continuation, "a")), ("continuation after end", Self.frame(.text, "a") + Self.frame(.continuation, "a")),
-            ("text in text", Self.frame(.text, "a", fin: false) + Self.frame(.text, "b")), ("binary in text", Self.frame(.text, "a", fin: false) + Self.frame(.binary, "b")),
+            ("text in text", Self.frame(.text, "a", fin: false) + Self.frame(.text, "b")),
+            ("binary in text", Self.frame(.text, "a", fin: false) + Self.frame(.binary, "b")),
             ("16-bit for 125", [0x82, 0xFE, 0, 125, 0, 0, 0, 0]), ("64-bit for 65535", [0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0]),
             ("top bit", [0x82, 0xFF, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ("one-byte close", Self.close([3])),
         ]
@@ -80,10 +81,13 @@ import Testing
         #expect(Self.decode([[0x82, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]]).fault == .messageTooBig)
     }
 
-    @Test(arguments: [
-        [0xCE, 0xBA, 0xE1, 0xBD, 0xB9, 0xCF, 0x83, 0xCE, 0xBC, 0xCE, 0xB5, 0xED, 0xA0, 0x80, 0x65], [0xC0, 0xAF], [0xFF], [0xF4, 0x90, 0x80, 0x80], [0xE0, 0x80, 0x80],
-        [0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],
-    ] as [[UInt8]]) func textThatIsNotUTF8FailsAtTheFirstWrongByte(_ payload: [UInt8]) {
+    @Test(
+        arguments: [
+            [0xCE, 0xBA, 0xE1, 0xBD, 0xB9, 0xCF, 0x83, 0xCE, 0xBC, 0xCE, 0xB5, 0xED, 0xA0, 0x80, 0x65], [0xC0, 0xAF], [0xFF], [0xF4, 0x90, 0x80, 0x80],
+            [0xE0, 0x80, 0x80],
+            [0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],
+        ] as [[UInt8]]) func textThatIsNotUTF8FailsAtTheFirstWrongByte(_ payload: [UInt8])
+    {
         #expect(Self.decode([WebSocketFrame.encode(.text, payload, mask: Self.mask)]).fault == .invalidPayload)
         // The frame promises more than has come: it must fail all the same.
         let unfinished = WebSocketFrame.encode(.text, payload + [UInt8](repeating: 0x61, count: 50), mask: Self.mask).dropLast(50)

@@ -108,7 +108,8 @@ import Testing
             #expect(error?.message.contains(reason) == true)
             #expect(folder.exists("postgres/" + file))
             // The refusal lets go of the lock.
-            #expect(await failure { try await PrivateServer.start(data: folder.path, options: Self.options, on: loop) }?.message.contains(reason) == true)
+            let error1 = await failure { try await PrivateServer.start(data: folder.path, options: Self.options, on: loop) }
+            #expect(error1?.message.contains(reason) == true)
         }
     }
 }

@@ -38,7 +38,7 @@ func read(_ frame: [UInt8]) -> (messages: [Message], error: FrameError?) {
 
 extension JobDraft {
     /// Reads a draft as the broker does.
-    static func read(_ kind: String = "k", _ json: String) -> Result<JobDraft, Refusal> {
+    static func read(_ json: String, kind: String = "k") -> Result<JobDraft, Refusal> {
         Array(json.utf8).withUnsafeBufferPointer { bytes in
             do throws(Refusal) {
                 return .success(try JobDraft(kind: kind, payload: bytes))

@@ -157,18 +157,13 @@ private struct Pair {
     @Test func aBodyAtTheEndOfTheTickRunsOnceAfterTheReadyWork() async throws {
         try await onLoop { loop in
             let notes = Notes()
-            loop.execute { loop in
-                // Formed and used on the loop: the notes never leave it.
-                loop.atEndOfTick {}
-            }
             loop.atEndOfTick {
                 notes.add("flush")
                 // Added while flushing: the next tick's.
                 loop.atEndOfTick { notes.add("flush 2") }
             }
-            Task.immediate {
+            Task {
                 _ = loop
-                await Task.yield()
                 notes.add("job")
             }
             notes.add("body")

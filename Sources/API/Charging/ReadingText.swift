@@ -1,10 +1,12 @@
 import Bytes
+import CLinux
 import Postgres
 
 /// Writes readings as `{"timestamp":…,"current_value":…,"dev_fac_id":…}`, the platform's most asked-for rows: the text of a day and of a
 /// facility is made once and copied while it stays the same.
 struct ReadingText {
     private let shiftMicros: Int64
+    private let pairs = Self.allPairs
     private var out: [UInt8] = []
     /// `{"timestamp":"2025-01-04T` of `day`.
     private var dayText: [UInt8] = []
@@ -12,10 +14,10 @@ struct ReadingText {
     private var facility: UnsafeBufferPointer<UInt8>?
     /// `,"dev_fac_id":"FAC_001"}` of `facility`.
     private var facilityText: [UInt8] = Array(",\"dev_fac_id\":null}".utf8)
-    private static let between = Array("\",\"current_value\":".utf8)
-    private static let null = Array("null".utf8)
+    private let between = Array("\",\"current_value\":".utf8)
+    private let null = Array("null".utf8)
     /// Two digits each of 00…59.
-    private static let pairs: [UInt8] = (0..<60).flatMap { (n: UInt8) -> [UInt8] in [0x30 + n / 10, 0x30 + n % 10] }
+    private static let allPairs: [UInt8] = (0..<60).flatMap { (n: UInt8) -> [UInt8] in [0x30 + n / 10, 0x30 + n % 10] }
 
     init(offset: UTCOffset) { shiftMicros = offset.seconds * 1_000_000 }
 
@@ -26,9 +28,9 @@ struct ReadingText {
         for row in 0..<rows.count {
             if row > 0 { out.append(UInt8(ascii: ",")) }
             append(time: try rows.timestamp(row, 0))
-            out.append(contentsOf: Self.between)
+            out.append(contentsOf: between)
             let current = try rows.double(row, 1)
-            if current.isFinite { JSONWriter.append(current, to: &out) } else { out.append(contentsOf: Self.null) }
+            if current.isFinite { JSONWriter.append(current, to: &out) } else { out.append(contentsOf: null) }
             append(facility: try rows.utf8IfPresent(row, 2))
         }
         // One raw value with its own commas is, to the writer, one element.
@@ -60,8 +62,8 @@ struct ReadingText {
     }
 
     private mutating func pair(_ n: Int) {
-        out.append(Self.pairs[n * 2])
-        out.append(Self.pairs[n * 2 + 1])
+        out.append(pairs[n * 2])
+        out.append(pairs[n * 2 + 1])
     }
 
     private mutating func begin(_ day: Int64) {
@@ -84,6 +86,7 @@ struct ReadingText {
 
     private static func same(_ a: UnsafeBufferPointer<UInt8>?, _ b: UnsafeBufferPointer<UInt8>?) -> Bool {
         guard let a, let b else { return a == nil && b == nil }
-        return a.count == b.count && a.elementsEqual(b)
+        guard let first = a.baseAddress, let second = b.baseAddress else { return a.count == b.count }
+        return a.count == b.count && memcmp(first, second, a.count) == 0
     }
 }

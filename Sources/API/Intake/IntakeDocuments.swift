@@ -2,8 +2,10 @@ import Bytes
 
 /// What takes the rows of a body in their order.
 protocol IntakeRows {
-    /// A row begins here; consumes one value. Throws where it is no JSON.
-    mutating func row(_ reader: inout JSONReader) throws(JSONError)
+    /// A row begins here; consumes one value and remembers it. Throws where it is no JSON.
+    mutating func read(_ reader: inout JSONReader) throws(JSONError)
+    /// The row just read stands: accepts or rejects it.
+    mutating func take()
     /// A line of NDJSON that is no JSON.
     mutating func badLine(_ error: JSONError)
 }
@@ -25,12 +27,16 @@ enum IntakeDocuments {
     private static func read(_ body: UnsafeBufferPointer<UInt8>, into rows: inout some IntakeRows) throws(JSONError) {
         var reader = JSONReader(body)
         if try reader.kind() == .array {
-            try reader.array { (r) throws(JSONError) in try rows.row(&r) }
+            try reader.array { (r) throws(JSONError) in
+                try rows.read(&r)
+                rows.take()
+            }
             return try reader.end()
         }
         if isLines(body) { return try lines(body, into: &rows) }
-        try rows.row(&reader)
+        try rows.read(&reader)
         try reader.end()
+        rows.take()
     }
 
     /// Whether each line is a document of its own: there is more than one, and not all of them together are one.
@@ -50,11 +56,10 @@ enum IntakeDocuments {
             var reader = JSONReader(line)
             if reader.isAtEnd() { continue }
             do throws(JSONError) {
-                // Checked before it is read: a row followed by garbage must not count.
-                try reader.skip()
+                try rows.read(&reader)
+                // A row followed by garbage does not count.
                 try reader.end()
-                reader = JSONReader(line)
-                try rows.row(&reader)
+                rows.take()
                 anyGood = true
             } catch {
                 let placed = JSONError(error.reason, at: error.offset + start)

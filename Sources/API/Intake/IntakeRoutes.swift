@@ -4,14 +4,13 @@ import Protocol
 
 /// Telemetry intake: rows go over the bus to a worker, and the client gets its answer when they are committed.
 final class IntakeRoutes {
-    /// How long a batch may take from here to its commit, ms; then 504.
-    static let timeoutMs: Int64 = 30_000
-
     private let bus: BusPort
+    private let timeoutMs: Int64
     private let offset: UTCOffset
 
-    init(_ bus: BusPort, offset: UTCOffset) {
+    init(_ bus: BusPort, timeoutMs: Int64, offset: UTCOffset) {
         self.bus = bus
+        self.timeoutMs = timeoutMs
         self.offset = offset
     }
 
@@ -43,7 +42,7 @@ final class IntakeRoutes {
     private func hand(_ report: IntakeReport, _ stream: String, _ rows: [UInt8]) async throws -> Reply {
         if report.accepted == 0 { return report.reply(inserted: report.rows == 0 ? 0 : nil) }
         do throws(Refusal) {
-            let answer = try await bus.ingest(stream, rows, timeoutMs: Self.timeoutMs)
+            let answer = try await bus.ingest(stream, rows, timeoutMs: timeoutMs)
             return report.reply(inserted: Self.inserted(answer))
         } catch {
             throw Self.failure(error)

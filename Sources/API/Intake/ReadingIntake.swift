@@ -28,6 +28,7 @@ struct ReadingIntake: IntakeRows {
     private var currentFault: StaticString?
     private var facilityFault: StaticString?
     private var hasFacility = false
+    private var isObject = false
 
     init(offset: UTCOffset, now: Timestamp) {
         self.offset = offset
@@ -36,11 +37,9 @@ struct ReadingIntake: IntakeRows {
 
     mutating func badLine(_ error: JSONError) { report.reject(error.description) }
 
-    mutating func row(_ r: inout JSONReader) throws(JSONError) {
-        guard try r.kind() == .object else {
-            try r.skip()
-            return report.reject("must be an object")
-        }
+    mutating func read(_ r: inout JSONReader) throws(JSONError) {
+        isObject = try r.kind() == .object
+        guard isObject else { return try r.skip() }
         meterFault = "meter_id is missing"
         timeFault = "timestamp is missing"
         currentFault = "i is missing"
@@ -55,7 +54,6 @@ struct ReadingIntake: IntakeRows {
             default: try other(key, &r)
             }
         }
-        finish()
     }
 
     /// Other members are ignored; the four may be written with escapes.
@@ -70,7 +68,8 @@ struct ReadingIntake: IntakeRows {
         }
     }
 
-    private mutating func finish() {
+    mutating func take() {
+        guard isObject else { return report.reject("must be an object") }
         if let fault = meterFault ?? timeFault ?? currentFault ?? facilityFault { return report.reject("\(fault)") }
         meter.withBytes { meter in
             facility.withBytes { facility in batch.append(meter: meter, facility: hasFacility ? facility : nil, timestamp: time, current: current) }

@@ -10,14 +10,16 @@ struct SiteIntake: IntakeRows {
     private(set) var report = IntakeReport()
     /// One of each meter: the last one counts. By its bytes: Swift takes some different texts for equal.
     private var sites: [ChargingSite] = []
+    private var row = JSONValue.null
     private var places: [[UInt8]: Int] = [:]
 
     mutating func badLine(_ error: JSONError) { report.reject(error.description) }
 
-    mutating func row(_ reader: inout JSONReader) throws(JSONError) {
-        let json = try reader.value()
+    mutating func read(_ reader: inout JSONReader) throws(JSONError) { row = try reader.value() }
+
+    mutating func take() {
         do throws(Fault) {
-            let site = try Self.site(json)
+            let site = try Self.site(row)
             let key = Array(site.meterID.utf8)
             if let place = places[key] {
                 sites[place] = site

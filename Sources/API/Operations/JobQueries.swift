@@ -45,7 +45,7 @@ public struct JobQueries {
         if filter.state?.isFinal != true { parts.append("(SELECT \(Self.hot) FROM heliograph.job\(tail))") }
         if filter.state?.isFinal != false { parts.append("(SELECT \(Self.past) FROM heliograph.job_history\(tail))") }
         // Few texts: one for each set of conditions.
-        let statement = Statement(parts.joined(separator: " UNION ALL ") + " ORDER BY id DESC LIMIT $\(parameters.count)")
+        let statement = Statement("SELECT * FROM (\(parts.joined(separator: " UNION ALL "))) AS jobs ORDER BY id DESC LIMIT $\(parameters.count)")
         let rows = try await pool.query(statement, parameters, retryOnLoss: true)
         return JobRows(rows: rows, isFull: rows.count == filter.limit)
     }
@@ -54,7 +54,7 @@ public struct JobQueries {
         """
         SELECT \(hot), timeout_ms, unique_key, epoch, args, NULL::jsonb AS output, errors FROM heliograph.job WHERE id = $1
         UNION ALL
-        (SELECT \(past), timeout_ms, NULL, NULL, args, output, errors FROM heliograph.job_history WHERE id = $1 LIMIT 1)
+        SELECT \(past), timeout_ms, NULL, NULL, args, output, errors FROM heliograph.job_history WHERE id = $1
         LIMIT 1
         """)
 

@@ -49,6 +49,7 @@ public struct APIError: Error, Sendable {
     public static func notFound(_ message: String) -> APIError { APIError(404, .notFound, message) }
     public static let noRoute = APIError(404, .noRoute, "no such path")
     public static let databaseUnavailable = APIError(500, .databaseUnavailable, "the database cannot be reached")
+    // swift-format-ignore: DontRepeatTypeInStaticProperties
     public static let internalError = APIError(500, .internal, "internal error")
 
     public static func methodNotAllowed(_ allow: String) -> APIError {

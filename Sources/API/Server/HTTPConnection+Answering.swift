@@ -150,7 +150,9 @@ extension HTTPConnection {
     func count(_ status: Int) { server.counters.byClass[min(max(status / 100, 1), 5)] += 1 }
 
     private func wantsGzip(_ reply: Reply, _ request: Request) -> Bool {
-        guard Gzip.isCompressible(reply.contentType), reply.status != 206, !reply.headers.contains(where: { $0.name == "Content-Encoding" }) else { return false }
+        guard Gzip.isCompressible(reply.contentType), reply.status != 206, !reply.headers.contains(where: { $0.name == "Content-Encoding" }) else {
+            return false
+        }
         return request.head.has("accept-encoding") && AcceptEncoding(request.head.list("accept-encoding")).prefersGzip
     }
 

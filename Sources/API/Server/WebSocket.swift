@@ -22,7 +22,7 @@ extension WebSocketHandler {
 public final class WebSocket {
     private static let ping = SharedFrame(encoded: WebSocketFrame.encode(.ping, []))
 
-    /// The handler's own state for this socket.
+    /// The handler's own state for this socket; a `WebSocketHub` keeps its subscriptions here.
     public var attachment: AnyObject?
 
     private unowned let connection: HTTPConnection

@@ -173,7 +173,8 @@ public final class WebSocketHub: WebSocketHandler {
     }
 
     public func received(_ socket: WebSocket, text: [UInt8]) {
-        guard let message = try? JSONValue.parse(text), message.object != nil else { return complain(socket, "bad_message", "a JSON object is expected") }
+        let parsed = try? JSONValue.parse(text)  // ok: what is no JSON is answered like any other nonsense
+        guard let message = parsed, message.object != nil else { return complain(socket, "bad_message", "a JSON object is expected") }
         guard message["subscribe"] != nil || message["unsubscribe"] != nil else {
             return complain(socket, "unknown_message", "known are subscribe and unsubscribe, each with a list of topics")
         }

@@ -37,7 +37,7 @@ extension BrokerCore {
             if kind == .batch { streams[name, default: Service()].waiting.append(id) } else { services[name]?.waiting.append(id) }
         }
         calls[id] = call
-        expiries[call.expiresNs >> 27, default: []].append(id)
+        deadlines.add(id, atNs: call.expiresNs)
         if let worker { send(id, kind, to: worker, name: view.name, payload: view.payload, budgetNs: budget) }
     }
 
@@ -118,11 +118,14 @@ extension BrokerCore {
 
     private mutating func release(_ worker: PeerID, _ kind: CallKind, _ name: String) {
         if kind == .batch { peers[worker]?.batches -= 1 } else { peers[worker]?.requests -= 1 }
-        let waiting = kind == .batch ? streams[name]?.waiting.isEmpty : services[name]?.waiting.isEmpty
-        if waiting == false { offerWaiting(kind, name) }
+        guard let hello = peers[worker]?.hello else { return }
+        let names = kind == .batch ? hello.streams : hello.requests
+        // One window serves all names: they take the place in turn, beginning behind the one that gave it up.
+        let next = (names.firstIndex(of: name) ?? -1) + 1
+        for i in 0..<names.count { offerWaiting(kind, names[(next + i) % names.count]) }
     }
 
-    /// Forgets a call; its slot in `expiries` and `waiting` is skipped when met.
+    /// Forgets a call; its place in `deadlines` and `waiting` is skipped when met.
     mutating func finish(_ id: UInt64) {
         guard let call = calls.removeValue(forKey: id) else { return }
         if call.kind == .batch { heldBytes -= call.payload.count }
@@ -139,16 +142,12 @@ extension BrokerCore {
     }
 
     mutating func expireCalls(nowNs: Int64) {
-        let nowSlot = nowNs >> 27
-        while sweptSlot < nowSlot {
-            for id in expiries.removeValue(forKey: sweptSlot) ?? [] {
-                guard let call = calls[id] else { continue }
-                finish(id)
-                counters.expired += 1
-                refuse(call, Refusal(.deadline, "\(call.name) did not answer in time"))
-                if let worker = call.worker { expiredAtWorker(id, call, worker) }
-            }
-            sweptSlot += 1
+        for id in deadlines.takeDue(nowNs: nowNs) {
+            guard let call = calls[id] else { continue }
+            finish(id)
+            counters.expired += 1
+            refuse(call, Refusal(.deadline, "\(call.name) did not answer in time"))
+            if let worker = call.worker { expiredAtWorker(id, call, worker) }
         }
     }
 

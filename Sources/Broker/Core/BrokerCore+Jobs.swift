@@ -146,11 +146,9 @@ extension BrokerCore {
         guard adopting[adoption.run] == adoption.peer else { return }
         adopting[adoption.run] = nil
         if let kind, peers[adoption.peer] != nil {
-            // The peer had it before this word came: one run takes one place.
-            if let before = running[adoption.run.id] { peers[before.peer]?.jobs -= 1 }
-            running[adoption.run.id] = RunningJob(attempt: adoption.run.attempt, kind: kind, peer: adoption.peer)
-            peers[adoption.peer]?.jobs += 1
+            let before = give(adoption.run, kind, to: adoption.peer)
             counters.adopted += 1
+            if let before, before != adoption.peer { dispatchAll(before) }
         } else if kind != nil {
             work.released.append(adoption.run)
         } else {
@@ -231,9 +229,9 @@ extension BrokerCore {
     mutating func dispatch(_ kind: String, most: Int = .max) -> Bool {
         guard let index = kinds.index(forKey: kind), !isStopping else { return false }
         var left = most
+        var freed: [PeerID] = []
         while left > 0, kinds.values[index].ready.count > 0, let peer = pickJobWorker(index), let job = kinds.values[index].ready.popFirst() {
-            peers[peer]?.jobs += 1
-            running[job.id] = RunningJob(attempt: job.attempt, kind: kind, peer: peer)
+            if let before = give(JobRun(id: job.id, attempt: job.attempt), kind, to: peer) { freed.append(before) }
             counters.dispatched += 1
             outbox.send(
                 peer,
@@ -241,7 +239,16 @@ extension BrokerCore {
                 name: kind.utf8, payload: job.args)
             left -= 1
         }
+        for peer in freed { dispatchAll(peer) }
         return left == 0
+    }
+
+    /// One run takes one place: whoever had this job before, by an earlier attempt or word, has it no more. Returns that peer.
+    private mutating func give(_ run: JobRun, _ kind: String, to peer: PeerID) -> PeerID? {
+        let before = running.updateValue(RunningJob(attempt: run.attempt, kind: kind, peer: peer), forKey: run.id)?.peer
+        if let before { peers[before]?.jobs -= 1 }
+        peers[peer]?.jobs += 1
+        return before
     }
 
     private mutating func pickJobWorker(_ index: Dictionary<String, KindState>.Index) -> PeerID? {

@@ -15,9 +15,7 @@ public struct BrokerCore {
     var lastPeer: PeerID = 0
     var calls: [UInt64: Call] = [:]
     var lastCall: UInt64 = 0
-    /// Call ids by the 2^27 ns (134 ms) slot in which they expire.
-    var expiries: [Int64: [UInt64]] = [:]
-    var sweptSlot: Int64
+    var deadlines: DeadlineSlots
     var streams: [String: Service] = [:]
     var services: [String: Service] = [:]
     var heldBytes = 0
@@ -32,6 +30,7 @@ public struct BrokerCore {
     var isStopping = false
     var lastBeatNs: Int64
     var lastPollNs: Int64
+    private var lastSeen: (peer: PeerID, nowNs: Int64) = (0, 0)
 
     public init(name: String, epoch: Int64, limits: BrokerLimits = BrokerLimits(), nowNs: Int64) {
         self.name = name
@@ -40,7 +39,7 @@ public struct BrokerCore {
         topics = TopicTable(epoch: epoch, limit: limits.lastValues)
         lastBeatNs = nowNs
         lastPollNs = nowNs
-        sweptSlot = nowNs >> 27
+        deadlines = DeadlineSlots(nowNs: nowNs)
     }
 
     // MARK: Messages
@@ -61,7 +60,11 @@ public struct BrokerCore {
     public func peer(of identity: [UInt8]) -> PeerID? { identities[identity] }
 
     public mutating func receive(_ view: MessageView, from peer: PeerID, nowNs: Int64) {
-        peers[peer]?.lastSeenNs = nowNs
+        // A frame carries many messages: its sender is looked up once.
+        if lastSeen != (peer, nowNs) {
+            lastSeen = (peer, nowNs)
+            peers[peer]?.lastSeenNs = nowNs
+        }
         switch view.header.verb {
         case .request: call(.request, view, from: peer, nowNs: nowNs)
         case .reply, .committed: answer(view, from: peer)

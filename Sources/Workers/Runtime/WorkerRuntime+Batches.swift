@@ -8,7 +8,7 @@ extension WorkerRuntime {
         let name = view.nameString
         guard streams[name] != nil else {
             let refusal = Refusal(.noWorker, "not served here")
-            client.send(Header(.refused, requestID: view.header.requestID), name: [], payload: refusal.payload, link: link, on: loop)
+            client.send(Header(.refused, requestID: view.header.requestID), payload: refusal.payload, link: link, on: loop)
             return
         }
         streams[name]?.waiting.append(IngestBatch(id: view.header.requestID, link: link, payload: view.payloadArray))
@@ -41,9 +41,9 @@ extension WorkerRuntime {
         for (batch, answer) in zip(group, answers) {
             switch answer {
             case .success(let payload):
-                client.send(Header(.committed, requestID: batch.id), name: [], payload: payload, link: batch.link, on: loop)
+                client.send(Header(.committed, requestID: batch.id), payload: payload, link: batch.link, on: loop)
             case .failure(let refusal):
-                client.send(Header(.refused, requestID: batch.id), name: [], payload: refusal.payload, link: batch.link, on: loop)
+                client.send(Header(.refused, requestID: batch.id), payload: refusal.payload, link: batch.link, on: loop)
             }
         }
         countBatches(group.count)

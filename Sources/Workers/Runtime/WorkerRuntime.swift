@@ -41,17 +41,18 @@ public final class WorkerRuntime: WorkDelegate {
     public let options: WorkerOptions
     let client: BusClient
     private var jobHandlers: [String: JobHandler] = [:]
-    private var requestHandlers: [String: RequestHandler] = [:]
+    var requestHandlers: [String: RequestHandler] = [:]
     var streams: [String: StreamState] = [:]
     /// Jobs not started yet.
     private var waiting: [(run: JobRun, link: Int, context: JobContext)] = []
     private var waitingHead = 0
     private var running: [JobRun: Run] = [:]
-    private var requestTasks: [UInt64: Task<Void, Never>] = [:]
+    var requests = RequestRunners()
     /// Reported, not yet settled.
     private var outcomes: [JobRun: Outcome] = [:]
-    private var isStopping = false
+    private(set) var isStopping = false
     func countBatches(_ n: Int) { counters.batches += n }
+    func countRequest() { counters.requests += 1 }
 
     /// Runs that ended, by how; for metrics.
     public private(set) var counters = WorkerCounters()
@@ -86,19 +87,19 @@ public final class WorkerRuntime: WorkDelegate {
     public func stop(on loop: isolated EventLoop) async {
         guard !isStopping else { return }
         isStopping = true
-        for link in 0..<client.linkCount { client.send(Header(.credit), name: [], payload: windows.payload, link: link, on: loop) }
+        for link in 0..<client.linkCount { client.send(Header(.credit), payload: windows.payload, link: link, on: loop) }
         while let next = popWaiting() { report(next.run, Header(.returned), [], link: next.link, on: loop) }
         let limit = loop.nowNs + options.drainMs * 1_000_000
         while isBusy, loop.nowNs < limit { await loop.sleep(ns: 5_000_000) }
         for run in running.values { run.task?.cancel() }
-        for task in requestTasks.values { task.cancel() }
+        requests.cancelAll()
         let grace = loop.nowNs + 1_000_000_000
         while !running.isEmpty || !outcomes.isEmpty, loop.nowNs < grace { await loop.sleep(ns: 5_000_000) }
         client.close(on: loop)
     }
 
     private var isBusy: Bool {
-        !running.isEmpty || !requestTasks.isEmpty || !outcomes.isEmpty || streams.values.contains { $0.running > 0 || !$0.waiting.isEmpty }
+        !running.isEmpty || requests.isBusy || !outcomes.isEmpty || streams.values.contains { $0.running > 0 || !$0.waiting.isEmpty }
     }
 
     // MARK: WorkDelegate
@@ -118,7 +119,7 @@ public final class WorkerRuntime: WorkDelegate {
 
     public func cancelled(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
         if view.header.aux == 0 {
-            requestTasks[view.header.requestID]?.cancel()
+            requests.cancel(view.header.requestID, link: link)
         } else {
             running[JobRun(view)]?.task?.cancel()
         }
@@ -129,15 +130,15 @@ public final class WorkerRuntime: WorkDelegate {
         // What still runs, or waits, for a broker that is gone: the new one takes it over before it would offer it again.
         for (run, state) in running where !client.isUp(link: state.link) || state.link == link {
             running[run]?.link = link
-            client.send(run.header(.holding), name: [], payload: [], link: link, on: loop)
+            client.send(run.header(.holding), payload: [], link: link, on: loop)
         }
         for index in waiting.indices.dropFirst(waitingHead) where !client.isUp(link: waiting[index].link) || waiting[index].link == link {
             waiting[index].link = link
-            client.send(waiting[index].run.header(.holding), name: [], payload: [], link: link, on: loop)
+            client.send(waiting[index].run.header(.holding), payload: [], link: link, on: loop)
         }
         for (run, outcome) in outcomes where !client.isUp(link: outcome.link) || outcome.link == link {
             outcomes[run]?.link = link
-            client.send(outcome.header, name: [], payload: outcome.payload, link: link, on: loop)
+            client.send(outcome.header, payload: outcome.payload, link: link, on: loop)
         }
     }
 
@@ -232,33 +233,7 @@ public final class WorkerRuntime: WorkDelegate {
         header.aux = UInt32(clamping: run.attempt)
         let target = client.isUp(link: link) ? link : (0..<client.linkCount).first { client.isUp(link: $0) } ?? link
         outcomes[run] = Outcome(header: header, payload: payload, link: target)
-        if client.isUp(link: target) { client.send(header, name: [], payload: payload, link: target, on: loop) }
-    }
-
-    // MARK: Requests
-
-    private func acceptRequest(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
-        let id = view.header.requestID
-        guard !isStopping, let handler = requestHandlers[view.nameString] else {
-            let refusal = isStopping ? Refusal(.stopping, "worker \(options.name) is stopping") : Refusal(.noWorker, "not served here")
-            client.send(Header(.refused, requestID: id), name: [], payload: refusal.payload, link: link, on: loop)
-            return
-        }
-        let payload = view.payloadArray
-        var ended = false
-        let task = loop.spawn {
-            do {
-                let answer = try await handler(payload)
-                self.client.send(Header(.reply, requestID: id), name: [], payload: answer, link: link, on: loop)
-            } catch {
-                let refusal = (error as? Refusal) ?? Refusal(.failed, String(describing: error))
-                self.client.send(Header(.refused, requestID: id), name: [], payload: refusal.payload, link: link, on: loop)
-            }
-            self.counters.requests += 1
-            self.requestTasks[id] = nil
-            ended = true
-        }
-        if !ended { requestTasks[id] = task }
+        if client.isUp(link: target) { client.send(header, payload: payload, link: target, on: loop) }
     }
 }
 

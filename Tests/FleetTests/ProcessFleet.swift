@@ -1,0 +1,74 @@
+import CLinux
+import Glibc
+import Postgres
+import Reactor
+
+/// A fleet of real processes on a database and a data directory of its own.
+final class ProcessFleet {
+    let postgres: PostgresConfig
+    let pool: PostgresPool
+    let data: String
+    private var children: [Child] = []
+
+    private init(_ postgres: PostgresConfig, _ pool: PostgresPool, _ data: String) {
+        self.postgres = postgres
+        self.pool = pool
+        self.data = data
+    }
+
+    static func with(_ body: @Sendable (ProcessFleet, isolated EventLoop) async throws -> Void) async throws {
+        let postgres = try await LocalFleet.database()
+        let loop = EventLoop(name: "fleet")
+        defer { loop.stop() }
+        try await loop.run { loop in
+            var template = Array("/tmp/hgf-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else { throw Overdue(description: "no temporary directory") }
+            let data = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+            let fleet = ProcessFleet(postgres, PostgresPool(postgres, size: 3, name: "fleet test", on: loop), data)
+            do {
+                try await body(fleet, loop)
+            } catch {
+                await fleet.end(on: loop)
+                throw error
+            }
+            await fleet.end(on: loop)
+        }
+    }
+
+    /// Starts a process and waits until it says that it is ready.
+    @discardableResult
+    func start(_ arguments: String..., on loop: isolated EventLoop) async throws -> Child {
+        let child = try Child(arguments + ["--data", data, "--log", "error"], environment: environment, on: loop)
+        children.append(child)
+        try await child.waitFor("ready", on: loop)
+        return child
+    }
+
+    /// Runs a command to its end and returns what it printed.
+    func run(_ arguments: String..., on loop: isolated EventLoop) async throws -> (code: Int32, text: String) {
+        let child = try Child(arguments + ["--data", data], environment: environment, on: loop)
+        let code = try await child.wait(on: loop)
+        return (code, child.text)
+    }
+
+    private var environment: [String: String] { ["DATABASE_URL": postgres.connectionString, "HELIOGRAPH_HOME": projectRoot] }
+
+    func count(_ sql: String) async throws -> Int { try await pool.query(Statement(sql), retryOnLoss: true).int(0, 0) }
+
+    private func end(on loop: isolated EventLoop) async {
+        children = []
+        await pool.close(on: loop)
+        removeTree(data)
+    }
+
+    private func removeTree(_ path: String) {
+        guard let entries = opendir(path) else { return }
+        while let entry = readdir(entries) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+            if name == "." || name == ".." { continue }
+            if entry.pointee.d_type == UInt8(DT_DIR) { removeTree(path + "/" + name) } else { unlink(path + "/" + name) }
+        }
+        closedir(entries)
+        rmdir(path)
+    }
+}
