@@ -10,7 +10,7 @@ HELIOGRAPH := .build/release/heliograph
 
 help:
 	@echo 'make run    build and start everything with demo data (ARGS="--port 0" and the like)'
-	@echo 'make test   build and run all tests (ARGS="--filter Broker")'
+	@echo 'make test   build and run all tests (ARGS="BrokerTests FleetTests")'
 	@echo 'make bench  measure against the reference programs (ARGS="queue http")'
 	@echo 'make check  format, layering and the other rules of the house'
 	@echo 'make build  the release program; make clean removes what was built, and keeps .heliograph/'
@@ -27,7 +27,7 @@ run: build
 test:
 	@scripts/bootstrap
 	$(SWIFT) build --build-tests -j $(JOBS)
-	$(SWIFT) test -j $(JOBS) $(ARGS)
+	@scripts/test $(ARGS)
 
 bench:
 	@PEERS=1 scripts/bootstrap --run

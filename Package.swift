@@ -48,9 +48,15 @@ let package = Package(
         library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
 
+        .target(
+            name: "BenchmarkHarness",
+            dependencies: ["CLinux", "CPostgreSQL", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"],
+            path: "Benchmarks/Harness", swiftSettings: strict),
         .executableTarget(
             name: "Heliograph",
-            dependencies: ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"],
+            dependencies: [
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "BenchmarkHarness",
+            ],
             swiftSettings: strict),
 
         tests("BytesTests", ["Bytes"]),
@@ -62,7 +68,7 @@ let package = Package(
         tests("BrokerTests", ["Bytes", "Protocol", "Broker"]),
         tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
-        tests("ConformanceTests", ["CLinux", "Bytes", "HTTP", "Reactor", "API"]),
+        tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(
             "ChargingAPITests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"]),

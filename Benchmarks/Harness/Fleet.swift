@@ -9,14 +9,27 @@ import ZeroMQ
 struct Fleet {
     let endpoint: BusEndpoint
     private let broker: OnLoop<BrokerServer>
-    private let worker: OnLoop<WorkerRuntime>
+    private let worker: OnLoop<Worker>
+
+    private final class Worker {
+        let runtime: WorkerRuntime
+        let pool: PostgresPool
+        init(_ runtime: WorkerRuntime, _ pool: PostgresPool) {
+            self.runtime = runtime
+            self.pool = pool
+        }
+    }
+
+    static let tcp = BusEndpoint(work: "tcp://127.0.0.1:*", topics: "tcp://127.0.0.1:*")
+    static let inproc = BusEndpoint(work: "inproc://work", topics: "inproc://topics")
 
     /// - Parameters:
     ///   - endpoint: loopback TCP goes without CURVE where `keys` is nil.
+    ///   - context: shared by all for inproc; nil gives each its own, as processes have.
     ///   - register: gives the worker its handlers.
     static func start(
-        _ postgres: PostgresConfig, endpoint: BusEndpoint, keys: BusBench.Keys? = nil, slots: Int = 16, prefetch: Int = 16,
-        register: @escaping @Sendable (WorkerRuntime, isolated EventLoop) -> Void
+        _ postgres: PostgresConfig, endpoint: BusEndpoint = tcp, context: ZMQContext? = nil, keys: BusBench.Keys? = nil, slots: Int = 16, prefetch: Int = 16,
+        register: @escaping @Sendable (WorkerRuntime, BusClient, PostgresPool, isolated EventLoop) -> Void
     ) async throws -> Fleet {
         var config = BrokerConfig(name: "bench", endpoints: [endpoint], postgres: postgres)
         if let keys {
@@ -27,27 +40,32 @@ struct Fleet {
         }
         let brokerLoop = EventLoop(name: "bench-broker")
         let (broker, bound) = try await brokerLoop.run { [config] loop in
-            let server = try await BrokerServer.start(config, context: ZMQContext(), on: loop)
+            let server = try await BrokerServer.start(config, context: context ?? ZMQContext(), on: loop)
             return (OnLoop(server, on: loop), server.boundEndpoints[0])
         }
         let workerLoop = EventLoop(name: "bench-worker")
         let worker = try await workerLoop.run { loop in
             let client = try BusClient(
-                ZMQContext(), endpoints: [bound], hello: Hello(role: .worker, name: "bench worker"), keys: keys?.worker, on: loop)
+                context ?? ZMQContext(), endpoints: [bound], hello: Hello(role: .worker, name: "bench worker"), keys: keys?.worker, on: loop)
+            let pool = PostgresPool(postgres, size: 4, name: "bench worker", on: loop)
             var options = WorkerOptions(name: "bench worker")
             options.slots = slots
             options.prefetch = prefetch
             options.requests = 2 * BusBench.inFlight
             let runtime = WorkerRuntime(client, options: options)
-            register(runtime, loop)
+            register(runtime, client, pool, loop)
             runtime.start(on: loop)
-            return OnLoop(runtime, on: loop)
+            return OnLoop(Worker(runtime, pool), on: loop)
         }
         return Fleet(endpoint: bound, broker: broker, worker: worker)
     }
 
     func stop() async {
-        await worker.loop.run { loop in await self.worker.value(on: loop).stop(on: loop) }
+        await worker.loop.run { loop in
+            let worker = self.worker.value(on: loop)
+            await worker.runtime.stop(on: loop)
+            await worker.pool.close(on: loop)
+        }
         await broker.loop.run { loop in await self.broker.value(on: loop).stop(on: loop) }
         worker.loop.stop()
         broker.loop.stop()

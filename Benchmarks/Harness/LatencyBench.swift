@@ -27,9 +27,7 @@ enum LatencyBench {
         try await QueueBench.statements(["TRUNCATE heliograph.job, heliograph.job_history", "VACUUM ANALYZE heliograph.job", "CHECKPOINT"], postgres, on: loop)
         let count = bench.options.scaled(perSecond * seconds)
         let delays = Delays()
-        let fleet = try await Fleet.start(
-            postgres, endpoint: BusEndpoint(work: "tcp://127.0.0.1:*", topics: "tcp://127.0.0.1:*"), slots: 64, prefetch: 64
-        ) { runtime, loop in
+        let fleet = try await Fleet.start(postgres, slots: 64, prefetch: 64) { runtime, _, _, loop in
             runtime.onJob(QueueBench.kind) { context in
                 _ = loop
                 let now = Clock.monotonicNs

@@ -330,8 +330,8 @@ public struct JSONReader {
         while position + 8 <= input.count {
             let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: position, as: UInt64.self))
             // A high bit for each byte that is not ASCII, a control character, a quote or a backslash; the lowest one is exact.
-            let marks = word | (word &- ones &* 0x20) | ((word ^ ones &* 0x22) &- ones) | ((word ^ ones &* 0x5C) &- ones)
-            let found = marks & ones &* 0x80
+            let marks = word | (word &- (ones &* 0x20)) | ((word ^ (ones &* 0x22)) &- ones) | ((word ^ (ones &* 0x5C)) &- ones)
+            let found = marks & (ones &* 0x80)
             guard found == 0 else {
                 position += found.trailingZeroBitCount >> 3
                 return

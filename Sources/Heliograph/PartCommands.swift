@@ -45,7 +45,7 @@ enum PartCommands {
     }
 
     static func api(_ arguments: Arguments, _ settings: Settings) async throws {
-        try arguments.allow("port")
+        try arguments.allow("port", "vehicle-port")
         let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
         let bus = try Bus(settings, data, key: "api")
         let database = try Database.existing(settings, data, name: "api")

@@ -9,7 +9,7 @@ import ZeroMQ
 /// `heliograph up`: the whole system in one process, over inproc, with its own PostgreSQL.
 enum UpCommand {
     static func run(_ arguments: Arguments, _ settings: Settings) async throws {
-        try arguments.allow("demo", "port", "vehicle-port")
+        try arguments.allow("demo", "port", "vehicle-port", "workers")
         let isDemo = arguments.has("demo")
         if isDemo, settings.isProduction { throw UsageError("--demo makes a login that everybody knows; APP_ENV=production refuses it") }
         let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
@@ -42,7 +42,8 @@ enum UpCommand {
             BrokerConfig(name: "broker", endpoints: [inside, try data.endpoint(broker: "broker")], postgres: database.config), context: context)
         let bus = Bus(context: context, endpoints: [inside])
         var workers: [LoopBound<WorkerPart>] = []
-        for name in WorkerPart.names {
+        let names = arguments.value("workers")?.split(separator: ",").map(String.init) ?? WorkerPart.names
+        for name in names {
             workers.append(
                 try await WorkerPart.start(
                     [name], bus: bus, postgres: database.config, settings: settings.prediction, on: EventLoop(name: name)))

@@ -127,6 +127,7 @@ public final class PostgresTransaction {
 extension PostgresPool {
     /// Runs `body` in a transaction: committed when it returns, rolled back when it throws. A connection lost during COMMIT is
     /// reported as `commitUnknown`. The body must not wait for this pool's other connections: there may be none.
+    @discardableResult
     public func transaction<T>(
         _ isolation: PostgresTransaction.Isolation = .readCommitted, _ body: (PostgresTransaction) async throws -> T
     ) async throws -> T {

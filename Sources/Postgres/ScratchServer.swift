@@ -43,12 +43,15 @@ public enum ScratchServer {
     public static func database(on loop: isolated EventLoop) async throws(PostgresError) -> PostgresConfig {
         let server = try await server(on: loop)
         let name = "scratch_\(databases.add(1, ordering: .relaxed).newValue)"
-        let pool = PostgresPool(server.config, size: 1, name: "scratch", on: loop)
+        var config = server.config
+        // Many tests start at once, on machines with few cores.
+        config.waitLimitMs = 60_000
+        config.connectTimeoutMs = 60_000
+        let pool = PostgresPool(config, size: 1, name: "scratch", on: loop)
         var failure: PostgresError?
         do throws(PostgresError) { try await pool.query(Statement("CREATE DATABASE \(name)")) } catch { failure = error }
         await pool.close(on: loop)
         if let failure { throw failure }
-        var config = server.config
         config.connectionString += " dbname=\(name)"
         return config
     }
@@ -62,6 +65,7 @@ public enum ScratchServer {
             var options = PrivateServer.Options()
             options.isDurable = false
             options.sharedBuffersMB = 128
+            options.maxConnections = 400
             let server = try await PrivateServer.start(data: directory, options: options, on: loop)
             atexit { ScratchServer.removeAtExit() }
             outcome = .running(server, directory: directory)

@@ -20,7 +20,7 @@ struct ServerInstallation {
         let installed = all.map { "\($0.major)" }.joined(separator: ", ")
         throw PostgresError(
             .privateServer,
-            "\(cluster) was made by PostgreSQL \(clusterMajor), installed is \(installed): install postgresql-\(clusterMajor), or move the data with pg_upgrade")
+            "\(cluster) was made by PostgreSQL \(clusterMajor), installed is \(installed): install that version, or move the data with pg_upgrade")
     }
 
     /// Newest first; where distributions put them, and what PATH leads to.

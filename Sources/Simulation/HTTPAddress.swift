@@ -60,7 +60,7 @@ public struct HTTPAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Opens a non-blocking socket and starts to connect; a negative descriptor comes with the errno.
-    func connect() -> (fd: Int32, errno: Int32) {
+    package func connect() -> (fd: Int32, errno: Int32) {
         let family = switch place {
         case .v4: AF_INET
         case .v6: AF_INET6

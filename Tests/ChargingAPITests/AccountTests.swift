@@ -37,7 +37,7 @@ func failure(_ body: () async throws -> Void) async -> (any Error)? {
     }
 
     @Test func `in production data needs a token and the rest stays open`() async throws {
-        try await withAPI({ $0.isProduction = true }) { api, loop in
+        try await withAPI(.production) { api, loop in
             try await api.addTokens(on: loop)
             let paths = [
                 "/api/prediction/data", "/api/sites/locations", "/api/monitoring/current?meter_id=A", "/api/monitoring/anomalies?meter_id=A",
@@ -149,7 +149,7 @@ func failure(_ body: () async throws -> Void) async -> (any Error)? {
     @Test func `the demo's log-in exists with the demo only`() async throws {
         let hasher = await PasswordHasher()
         defer { hasher.stop() }
-        try await withAPI({ $0.isDemo = true }) { api, loop in
+        try await withAPI(SetUp { $0.isDemo = true }) { api, loop in
             let body = #"{"username":"admin","password":"heliograph"}"#
             #expect(try await api.post("/api/v1/ops/login", body, on: loop).status == 200)
             let store = AccountStore(api.pool, hasher)
@@ -163,10 +163,12 @@ func failure(_ body: () async throws -> Void) async -> (any Error)? {
             #expect(try await api.post("/api/v1/ops/login", #"{"username":"admin","password":"my own password"}"#, on: loop).status == 200)
         }
         await #expect(throws: APIStartError.demoInProduction) {
-            try await withAPI({
-                $0.isDemo = true
-                $0.isProduction = true
-            }) { _, _ in }
+            try await withAPI(
+                SetUp {
+                    $0.isDemo = true
+                    $0.isProduction = true
+                }
+            ) { _, _ in }
         }
     }
 

@@ -17,7 +17,8 @@ struct Answer: Sendable {
 
     /// Reads the bytes of a whole answer on a closed connection.
     init(_ bytes: [UInt8]) throws {
-        guard let end = (0..<max(0, bytes.count - 3)).first(where: { bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10 }) else {
+        guard let end = (0..<max(0, bytes.count - 3)).first(where: { bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10 })
+        else {
             throw Overdue(what: "the head of an answer, after \(bytes.count) bytes")
         }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")

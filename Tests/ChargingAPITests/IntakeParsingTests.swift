@@ -37,7 +37,10 @@ import Testing
     static let a = #"{"meter_id":"A","timestamp":"2026-01-01T08:00:00Z","i":15.5,"dev_fac_id":"F"}"#
     static let rowA = Row(meter: "A", facility: "F", time: "2026-01-01T08:00:00Z", current: 15.5)
 
-    @Test(arguments: [a, " \n" + a + "\n", "[\(a)]", "\t[ \(a) ]\r\n", "{\n\"meter_id\":\"A\",\n\"timestamp\":\"2026-01-01T08:00:00Z\",\n\"i\":15.5,\n\"dev_fac_id\":\"F\"\n}"])
+    @Test(arguments: [
+        a, " \n" + a + "\n", "[\(a)]", "\t[ \(a) ]\r\n",
+        "{\n\"meter_id\":\"A\",\n\"timestamp\":\"2026-01-01T08:00:00Z\",\n\"i\":15.5,\n\"dev_fac_id\":\"F\"\n}",
+    ])
     func `one row comes as an object or as an array of one`(body: String) throws {
         let (rows, report) = try read(body)
         #expect(rows == [Self.rowA])
@@ -54,7 +57,8 @@ import Testing
     @Test(arguments: [
         (#""timestamp":"2026-01-01T08:00:00+08:00""#, "2026-01-01T00:00:00Z"), (#""timestamp":"2026-01-01T08:00:00""#, "2026-01-01T00:00:00Z"),
         (#""timestamp":"2026-01-01 08:00:00.25""#, "2026-01-01T00:00:00.250000Z"), (#""timestamp":"1970-01-01T00:00:00Z""#, "1970-01-01T00:00:00Z"),
-        (#""timestamp":"2027-01-16T08:00:00Z""#, "2027-01-16T08:00:00Z"), (#""timestamp":"2026-01-01T08:00:00Z","timestamp":"2026-01-01T09:00:00Z""#, "2026-01-01T09:00:00Z"),
+        (#""timestamp":"2027-01-16T08:00:00Z""#, "2027-01-16T08:00:00Z"),
+        (#""timestamp":"2026-01-01T08:00:00Z","timestamp":"2026-01-01T09:00:00Z""#, "2026-01-01T09:00:00Z"),
         (#""timestamp":1,"timestamp":"2026-01-01T09:00:00\u005a""#, "2026-01-01T09:00:00Z"),
     ])
     func `timestamps without a zone are local, and the last of two counts`(member: String, time: String) throws {
@@ -104,7 +108,10 @@ import Testing
         (#"{"meter_id":"A","timestamp":"2026-01-01T08:00:00Z","i":-1e7}"#, "i must be from -1000000 to 1000000"),
         (#"{"meter_id":"A","timestamp":"2026-01-01T08:00:00Z","i":1e999}"#, "i must be from -1000000 to 1000000"),
         (#"{"meter_id":"A","timestamp":"2026-01-01T08:00:00Z","i":1,"dev_fac_id":7}"#, "dev_fac_id must be a string or null"),
-        (#"{"meter_id":"A","timestamp":"2026-01-01T08:00:00Z","i":1,"dev_fac_id":"\#(long)"}"#, "dev_fac_id must have at most 64 bytes and no control characters"),
+        (
+            #"{"meter_id":"A","timestamp":"2026-01-01T08:00:00Z","i":1,"dev_fac_id":"\#(long)"}"#,
+            "dev_fac_id must have at most 64 bytes and no control characters"
+        ),
         (#"{"meter_id":"A","timestamp":"2026-01-01T08:00:00Z","i":1,"dev_fac_id":"\n"}"#, "dev_fac_id must have at most 64 bytes and no control characters"),
     ])
     func `a bad row is named and the good ones are kept`(row: String, reason: String) throws {
@@ -125,8 +132,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "ends in the middle", 0), ("  ", "ends in the middle", 2), ("nonsense", "unexpected character", 1), ("{", "ends in the middle", 1), ("[1,", "ends in the middle", 3),
-        (#"[{"meter_id":"A"]"#, "unexpected character", 16), ("[\(a)", "ends in the middle", 1 + a.utf8.count), ("[\(a)]x", "data after the document", 2 + a.utf8.count),
+        ("", "ends in the middle", 0), ("  ", "ends in the middle", 2), ("nonsense", "unexpected character", 1), ("{", "ends in the middle", 1),
+        ("[1,", "ends in the middle", 3),
+        (#"[{"meter_id":"A"]"#, "unexpected character", 16), ("[\(a)", "ends in the middle", 1 + a.utf8.count),
+        ("[\(a)]x", "data after the document", 2 + a.utf8.count),
         ("\(a) \(a)", "data after the document", a.utf8.count + 1), ("{'meter_id':1}", "wrong type", 1), ("[1}\n]", "unexpected character", 2),
         ("{\"a\":\n1 2\n}", "ends in the middle", 5), (#"[{"i":01}]"#, "malformed number", 6),
     ])
@@ -145,6 +154,27 @@ import Testing
     @Test func `invalid UTF-8 is refused`() {
         let body = Array(#"{"meter_id":""#.utf8) + [0xFF] + Array(#"","i":1}"#.utf8)
         #expect(throws: JSONError(.badUTF8, at: 13)) { try read(body) }
+    }
+
+    @Test func `every byte is looked at wherever it stands in a text`() {
+        var wrong: [String] = []
+        for place in 0..<12 {
+            for byte in UInt8.min...UInt8.max {
+                var text = [UInt8](repeating: UInt8(ascii: "m"), count: 14)
+                text[place] = byte
+                let body = Array(#"{"meter_id":""#.utf8) + text + Array(#"","timestamp":"2026-01-01T08:00:00Z","i":1}"#.utf8)
+                let outcome = Result { try read(body) }
+                let isRight: Bool
+                switch (byte, outcome) {
+                case (0..<0x20, .failure), (0x22, .failure), (0x5C, .failure), (0x80..., .failure): isRight = true
+                case (0x7F, .success(let read)): isRight = read.report.rejectedCount == 1
+                case (_, .success(let read)): isRight = byte >= 0x20 && byte < 0x80 && read.rows.first.map { Array($0.meter.utf8) } == text
+                default: isRight = false
+                }
+                if !isRight { wrong.append("\(byte) at \(place)") }
+            }
+        }
+        #expect(wrong.isEmpty)
     }
 
     @Test func `at most a hundred rejections are named, and all are counted`() throws {
@@ -193,9 +223,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("7", "must be an object"), (#"{"longitude":1,"latitude":2}"#, "meter_id is missing"), (#"{"meter_id":"","longitude":1,"latitude":2}"#, "meter_id is missing"),
+        ("7", "must be an object"), (#"{"longitude":1,"latitude":2}"#, "meter_id is missing"),
+        (#"{"meter_id":"","longitude":1,"latitude":2}"#, "meter_id is missing"),
         (#"{"meter_id":"\u0007","longitude":1,"latitude":2}"#, "meter_id must have 1 to 64 bytes and no control characters"),
-        (#"{"meter_id":"A","latitude":2}"#, "longitude is missing"), (#"{"meter_id":"A","longitude":180.1,"latitude":2}"#, "longitude must be a number from -180 to 180"),
+        (#"{"meter_id":"A","latitude":2}"#, "longitude is missing"),
+        (#"{"meter_id":"A","longitude":180.1,"latitude":2}"#, "longitude must be a number from -180 to 180"),
         (#"{"meter_id":"A","longitude":"1","latitude":2}"#, "longitude must be a number from -180 to 180"),
         (#"{"meter_id":"A","longitude":1,"latitude":-91}"#, "latitude must be a number from -90 to 90"),
         (#"{"meter_id":"A","longitude":1,"latitude":2,"rated_power":-1}"#, "rated_power must be a number, 0 or more"),

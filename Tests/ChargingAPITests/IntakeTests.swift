@@ -67,7 +67,7 @@ import ZeroMQ
     }
 
     @Test func `without a worker, or without a broker, rows wait as long as they may and then are to be sent again`() async throws {
-        try await withAPI({ $0.ingestTimeoutMs = 300 }) { api, loop in
+        try await withAPI(SetUp { $0.ingestTimeoutMs = 300 }) { api, loop in
             try await api.addTokens(on: loop)
             let alone = try await api.post("/api/ingest/charging", Self.two, token: "ingest-token", on: loop)
             #expect(alone.status == 504, "\(alone.text)")

@@ -36,8 +36,10 @@ import Testing
         try await withAPI { api, loop in
             try await addJobs(api, on: loop)
             let cases: [(query: String, ids: [Int])] = [
-                ("", [8, 7, 6, 5, 4, 3, 2, 1]), ("?state=available", [2, 1]), ("?state=discarded", [8]), ("?state=running", [4]), ("?kind=mail", [7, 6, 2, 1]),
-                ("?queue=slow", [8, 2]), ("?kind=mail&queue=slow&state=available", [2]), ("?kind=none", []), ("?before=5", [4, 3, 2, 1]), ("?limit=3", [8, 7, 6]),
+                ("", [8, 7, 6, 5, 4, 3, 2, 1]), ("?state=available", [2, 1]), ("?state=discarded", [8]), ("?state=running", [4]),
+                ("?kind=mail", [7, 6, 2, 1]),
+                ("?queue=slow", [8, 2]), ("?kind=mail&queue=slow&state=available", [2]), ("?kind=none", []),
+                ("?before=5", [4, 3, 2, 1]), ("?limit=3", [8, 7, 6]),
                 ("?limit=3&before=6", [5, 4, 3]), ("?kind=poll&limit=2&before=8", [5, 4]), ("?state=", [8, 7, 6, 5, 4, 3, 2, 1]),
             ]
             for (query, expected) in cases { #expect(try await ids(api, query, on: loop) == expected, "\(query)") }
@@ -145,7 +147,7 @@ import Testing
     }
 
     @Test func `the console is served with a strict policy`() async throws {
-        try await withAPI({ $0.console = projectRoot + "/Public" }) { api, loop in
+        try await withAPI(SetUp { $0.console = projectRoot + "/Public" }) { api, loop in
             let index = try await api.get("/console/", on: loop)
             #expect(index.status == 200)
             #expect(index["content-type"]?.hasPrefix("text/html") == true)

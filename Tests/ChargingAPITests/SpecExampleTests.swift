@@ -35,17 +35,24 @@ import Testing
 
     @Test func `health says connected while PostgreSQL answers`() async throws {
         try await withAPI { api, loop in
-            try await eventually("a connection", on: loop) { try await api.get("/api/health", on: loop).status == 200 }
+            // Each of the two loops connects by itself.
+            var answer = try await api.get("/api/health", on: loop)
+            try await eventually("a connection", on: loop) {
+                if answer.status != 200 { answer = try await api.get("/api/health", on: loop) }
+                return answer.status == 200
+            }
             let example = #"{"status":"healthy","timestamp":"2025-01-04T12:00:00.000000","database":"connected"}"#
-            try expectExample(try await api.get("/api/health", on: loop), example, since: api.start)
+            try expectExample(answer, example, since: api.start)
         }
     }
 
     @Test func `without PostgreSQL health says disconnected and data routes fail in the spec's words`() async throws {
-        try await withAPI({
-            $0.postgres.connectionString = "host=/nonexistent dbname=none"
-            $0.postgres.waitLimitMs = 100
-        }) { api, loop in
+        try await withAPI(
+            SetUp {
+                $0.postgres.connectionString = "host=/nonexistent dbname=none"
+                $0.postgres.waitLimitMs = 100
+            }
+        ) { api, loop in
             let health = try await api.get("/api/health", on: loop)
             #expect(health.status == 503)
             let example =

@@ -47,10 +47,17 @@ struct TestAPI {
     }
 }
 
+/// A change to the usual set-up.
+struct SetUp: Sendable {
+    let apply: @Sendable (inout APIConfig) -> Void
+    static let usual = SetUp { _ in }
+    static let production = SetUp { $0.isProduction = true }
+
+    init(_ apply: @escaping @Sendable (inout APIConfig) -> Void) { self.apply = apply }
+}
+
 /// Runs a body against a fresh API. Without a broker, unless the body starts one at the endpoint.
-func withAPI(
-    _ adjust: @escaping @Sendable (inout APIConfig) -> Void = { _ in }, _ body: @Sendable (TestAPI, isolated EventLoop) async throws -> Void
-) async throws {
+func withAPI(_ setUp: SetUp = .usual, _ body: @Sendable (TestAPI, isolated EventLoop) async throws -> Void) async throws {
     let loop = EventLoop(name: "test")
     let apiLoops = [EventLoop(name: "api 0"), EventLoop(name: "api 1")]
     defer { for loop in apiLoops + [loop] { loop.stop() } }
@@ -62,7 +69,7 @@ func withAPI(
         var config = APIConfig(postgres: postgres, endpoints: [endpoint])
         config.addresses = [ListenAddress(host: "127.0.0.1", port: 0)]
         config.postgresConnections = 2
-        adjust(&config)
+        setUp.apply(&config)
         let given = config
         let nodes = try await APINodes.start(given, context: context, on: apiLoops)
         let pool = PostgresPool(postgres, size: 2, name: "test", on: loop)

@@ -99,7 +99,9 @@ import ZeroMQ
 
     @Test func `a meter whose id ends like a warning keeps its readings' name`() {
         let server = #"{"type":"reading","data":{}}"#
-        #expect(String(decoding: TopicBridge.named("charging.X.warning", Array(server.utf8)), as: UTF8.self) == #"{"topic":"charging.X.warning","type":"reading","data":{}}"#)
+        #expect(
+            String(decoding: TopicBridge.named("charging.X.warning", Array(server.utf8)), as: UTF8.self)
+                == #"{"topic":"charging.X.warning","type":"reading","data":{}}"#)
     }
 
     @Test func `bad topics are refused at the handshake`() async throws {
@@ -112,7 +114,7 @@ import ZeroMQ
     }
 
     @Test func `in production a socket needs a good token, in the header or the query`() async throws {
-        try await withAPI({ $0.isProduction = true }) { api, loop in
+        try await withAPI(.production) { api, loop in
             try await api.addTokens(on: loop)
             await #expect(throws: Overdue.self) { _ = try await Socket(api, "/api/ws?topics=charging.*", on: loop) }
             let wrong = try await Socket(api, "/api/ws?topics=charging.*&access_token=wrong", on: loop)

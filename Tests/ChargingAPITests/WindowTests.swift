@@ -148,7 +148,7 @@ import Testing
     }
 
     @Test func `another zone moves times, days and months`() async throws {
-        try await withAPI({ $0.chargingOffset = UTCOffset(seconds: -5 * 3600) }) { api, loop in
+        try await withAPI(SetUp { $0.chargingOffset = UTCOffset(seconds: -5 * 3600) }) { api, loop in
             try await api.sql(
                 """
                 INSERT INTO current_data (meter_id, "timestamp", anomaly_type) VALUES ('A', '2025-02-01T04:59:59Z', 'last');

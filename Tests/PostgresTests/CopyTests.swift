@@ -63,10 +63,10 @@ import Testing
 
     @Test func aTableOrColumnThatIsNotThereIsAnError() async throws {
         try await withTable { pool, _ async throws in
-            let error1 = await failure { try await pool.copy(into: "nowhere", columns: [], rows: Self.buffer(0..<1)) }
-            #expect(error1?.sqlState == "42P01")
-            let error2 = await failure { try await pool.copy(into: "t", columns: ["id", "y", "x"], rows: Self.buffer(0..<1)) }
-            #expect(error2?.sqlState == "42703")
+            let noTable = await failure { try await pool.copy(into: "nowhere", columns: [], rows: Self.buffer(0..<1)) }
+            #expect(noTable?.sqlState == "42P01")
+            let noColumn = await failure { try await pool.copy(into: "t", columns: ["id", "y", "x"], rows: Self.buffer(0..<1)) }
+            #expect(noColumn?.sqlState == "42703")
             let error = await failure {
                 try await pool.transaction { tx in try await tx.copy(into: "t", columns: ["id", "y", "x"], rows: Self.buffer(0..<1)) }
             }
@@ -93,7 +93,10 @@ import Testing
     @Test func everyTypeIsCopiedExactly() async throws {
         try await withPool(size: 1) { pool, _ async throws in
             try await pool.simple(
-                "CREATE TABLE k (a int4, b int8, c float8, d text, e timestamptz, f bytea, g bool, h jsonb, i uuid, j int2, k float4, l int8[], m date, n text)")
+                """
+                CREATE TABLE k (a int4, b int8, c float8, d text, e timestamptz, f bytea, g bool, h jsonb, i uuid, j int2, k float4,
+                                l int8[], m date, n text)
+                """)
             var rows = CopyBuffer()
             for isNull in [false, true] {
                 rows.beginRow(fields: 14)

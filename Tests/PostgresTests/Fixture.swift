@@ -11,11 +11,14 @@ func withDatabase(_ body: @Sendable (PostgresConfig, isolated EventLoop) async t
 
 /// The same with a pool.
 func withPool(
-    size: Int = 2, _ adjust: @Sendable (inout PostgresConfig) -> Void = { _ in }, _ body: @Sendable (PostgresPool, isolated EventLoop) async throws -> Void
+    size: Int = 2, maxPrepared: Int = 512, pipelineDepth: Int = 32, statementTimeoutMs: Int = 30_000,
+    _ body: @Sendable (PostgresPool, isolated EventLoop) async throws -> Void
 ) async throws {
     try await withDatabase { config, loop async throws in
         var config = config
-        adjust(&config)
+        config.maxPrepared = maxPrepared
+        config.pipelineDepth = pipelineDepth
+        config.statementTimeoutMs = statementTimeoutMs
         let pool = PostgresPool(config, size: size, name: "test", on: loop)
         do {
             try await body(pool, loop)

@@ -10,8 +10,8 @@ import Testing
             #expect(try rows.string(0, 1) == "x")
             #expect(rows.columns == ["n", "t"])
             #expect(try rows.column("t") == 1)
-            let error5 = await failure { try rows.column("u") }
-            #expect(error5?.kind == .decoding)
+            let missing = await failure { try rows.column("u") }
+            #expect(missing?.kind == .decoding)
         }
     }
 
@@ -33,7 +33,7 @@ import Testing
                 }
             }
             await inbox.wait(for: 80)
-            #expect(inbox.values.allSatisfy { $0 })
+            #expect(!inbox.values.contains(false))
         }
     }
 
@@ -62,7 +62,8 @@ import Testing
                 }
             }
             await inbox.wait(for: 60)
-            #expect(inbox.values == (0..<60).map { ["0:22012", "1:10", "2:5"][$0 % 3] })
+            let expected = (0..<60).map { ["0:22012", "1:10", "2:5"][$0 % 3] }
+            #expect(inbox.values == expected)
             #expect(pool.gauges.errors == 20)
         }
     }
@@ -76,7 +77,9 @@ import Testing
                 }
             }
             await inbox.wait(for: 3)
-            #expect(inbox.values.allSatisfy { $0.sqlState == "42601" && $0.position == 13 && !$0.isRetryable })
+            for error in inbox.values {
+                #expect(error.sqlState == "42601" && error.position == 13 && !error.isRetryable)
+            }
         }
     }
 
@@ -84,14 +87,15 @@ import Testing
         try await withPool(size: 1) { pool, _ async throws in
             for _ in 0..<3 { try await pool.query("SELECT $1 AS same", Parameters(1)) }
             for _ in 0..<3 { try await pool.query("SELECT $1 AS same", Parameters("1")) }
-            let rows = try await pool.query("SELECT parameter_types::text FROM pg_prepared_statements WHERE starts_with(statement, 'SELECT $1 AS same') ORDER BY 1")
+            let rows = try await pool.query(
+                "SELECT parameter_types::text FROM pg_prepared_statements WHERE starts_with(statement, 'SELECT $1 AS same') ORDER BY 1")
             let types = try rows.map { try $0.next(String.self) }
             #expect(types == ["{bigint}", "{text}"])
         }
     }
 
     @Test func theLeastUsedPreparedStatementsAreClosed() async throws {
-        try await withPool(size: 1, { $0.maxPrepared = 10 }) { pool, _ async throws in
+        try await withPool(size: 1, maxPrepared: 10) { pool, _ async throws in
             for i in 0..<40 { try await pool.query(Statement("SELECT \(i)")) }
             #expect(try await pool.query("SELECT count(*) FROM pg_prepared_statements").int(0, 0) <= 12)
         }
@@ -101,7 +105,8 @@ import Testing
         try await withPool(size: 1) { pool, _ async throws in
             try await pool.simple("CREATE TABLE t (id int8 PRIMARY KEY)")
             let insert = Statement("INSERT INTO t VALUES ($1)")
-            let error = await failure { try await pool.batch([(insert, Parameters(1)), (insert, Parameters(2)), (insert, Parameters(1)), (insert, Parameters(3))]) }
+            let items = [1, 2, 1, 3].map { (insert, Parameters($0)) }
+            let error = await failure { try await pool.batch(items) }
             #expect(error?.isUniqueViolation == true)
             #expect(error?.constraint == "t_pkey")
             #expect(error?.batchIndex == 2)
@@ -168,8 +173,8 @@ import Testing
     @Test func tooManyParametersAreRefusedBeforeAnythingIsSent() async throws {
         try await withPool(size: 1) { pool, _ async throws in
             let many = Parameters { p in for i in 0...65_535 { p.append(i) } }
-            let error1 = await failure { try await pool.query("SELECT 1", many) }
-            #expect(error1?.kind == .invalid)
+            let error = await failure { try await pool.query("SELECT 1", many) }
+            #expect(error?.kind == .invalid)
             #expect(pool.isConnected || pool.gauges.losses == 0)
         }
     }
@@ -179,22 +184,25 @@ import Testing
             try await pool.simple("CREATE TABLE t (a int8); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)")
             let error = await failure { try await pool.simple("INSERT INTO t VALUES (3); SELECT 1/0; INSERT INTO t VALUES (4)") }
             #expect(error?.sqlState == "22012")
-            let error2 = await failure { try await pool.simple("BEGIN; INSERT INTO t VALUES (5)") }
-            #expect(error2?.kind == .invalid)
-            let error3 = await failure { try await pool.simple("BEGIN; INSERT INTO t VALUES (6); SELECT 1/0") }
-            #expect(error3?.sqlState == "22012")
+            let left = await failure { try await pool.simple("BEGIN; INSERT INTO t VALUES (5)") }
+            #expect(left?.kind == .invalid)
+            let failed = await failure { try await pool.simple("BEGIN; INSERT INTO t VALUES (6); SELECT 1/0") }
+            #expect(failed?.sqlState == "22012")
             #expect(try await pool.query("SELECT array_agg(a ORDER BY a) FROM t").int64Array(0, 0) == [1, 2])
         }
     }
 
     @Test func sessionsAreUTCWithATimeLimitAndAName() async throws {
-        try await withPool(size: 1, { $0.statementTimeoutMs = 150 }) { pool, _ async throws in
+        try await withPool(size: 1, statementTimeoutMs: 150) { pool, _ async throws in
             let rows = try await pool.query(
-                "SELECT current_setting('TimeZone'), current_setting('statement_timeout'), current_setting('client_encoding'), current_setting('application_name')")
+                """
+                SELECT current_setting('TimeZone'), current_setting('statement_timeout'), current_setting('client_encoding'),
+                       current_setting('application_name')
+                """)
             let settings = try (0..<4).map { try rows.string(0, $0) }
             #expect(settings == ["UTC", "150ms", "UTF8", "heliograph"])
-            let error4 = await failure { try await pool.query("SELECT pg_sleep(20)") }
-            #expect(error4?.sqlState == "57014")
+            let error = await failure { try await pool.query("SELECT pg_sleep(20)") }
+            #expect(error?.sqlState == "57014")
         }
     }
 }

@@ -108,8 +108,8 @@ import Testing
             #expect(error?.message.contains(reason) == true)
             #expect(folder.exists("postgres/" + file))
             // The refusal lets go of the lock.
-            let error1 = await failure { try await PrivateServer.start(data: folder.path, options: Self.options, on: loop) }
-            #expect(error1?.message.contains(reason) == true)
+            let again = await failure { try await PrivateServer.start(data: folder.path, options: Self.options, on: loop) }
+            #expect(again?.message.contains(reason) == true)
         }
     }
 }

@@ -38,10 +38,10 @@ import Testing
                 }
             }
             #expect(own?.message == "unhappy")
-            let error1 = await failure { try await pool.transaction { tx in try await tx.query("SELECT 1/0") } }
-            #expect(error1?.sqlState == "22012")
-            let error2 = await failure { try await pool.transaction { _ in throw PostgresError(.invalid, "early") } }
-            #expect(error2?.message == "early")
+            let failed = await failure { try await pool.transaction { tx in try await tx.query("SELECT 1/0") } }
+            #expect(failed?.sqlState == "22012")
+            let early = await failure { try await pool.transaction { _ in throw PostgresError(.invalid, "early") } }
+            #expect(early?.message == "early")
             #expect(try await pool.query(Self.all).int64Array(0, 0) == [])
             #expect(pool.gauges.reserved == 0)
         }
@@ -141,7 +141,11 @@ import Testing
                             }
                         })
                 }
-                while try await held.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").isEmpty {}
+                let blocked: Statement = """
+                    SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                    WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+                    """
+                while try await held.query(blocked).isEmpty {}
                 task.cancel()
                 await inbox.wait(for: 1)
             }
@@ -167,7 +171,7 @@ import Testing
                 }
             }
             await inbox.wait(for: 40)
-            #expect(inbox.values.count { $0 } == 30)
+            #expect(inbox.values.filter(\.self).count == 30)
             #expect(try await pool.query("SELECT count(*) FROM t").int(0, 0) == 60)
         }
     }
@@ -193,8 +197,8 @@ import Testing
     @Test func aTransactionEndsWithItsBody() async throws {
         try await withTable(size: 1) { pool, _ async throws in
             let kept = try await pool.transaction { tx in tx }
-            let error3 = await failure { try await kept.query("SELECT 1") }
-            #expect(error3?.kind == .closed)
+            let error = await failure { try await kept.query("SELECT 1") }
+            #expect(error?.kind == .closed)
         }
     }
 }

@@ -74,15 +74,16 @@ import Testing
             #expect(try rows.int32Array(0, 1) == [3, 4])
             #expect(try rows.textArray(0, 2) == ["a", "", "ü"])
             #expect(try rows.optionalTextArray(0, 3) == ["a", nil])
-            let error1 = await failure { try rows.textArray(0, 3) }
-            #expect(error1?.kind == .decoding)
+            let holdsNull = await failure { try rows.textArray(0, 3) }
+            #expect(holdsNull?.kind == .decoding)
             #expect(try rows.doubleArray(0, 4) == [0.5, -1e300])
             #expect(try rows.optionalDoubleArray(0, 5) == [1.5, nil])
             #expect(try rows.timestampArray(0, 6) == times)
             #expect(try rows.boolArray(0, 8) == [true, false])
             #expect(try rows.string(0, 10) == "1")
             #expect(try rows.string(0, 11) == "timestamp with time zone[]")
-            #expect(try rows.decode(0) { r in try r.next([Int64].self) } == [1, -2])
+            let typed = try rows.decode(0) { r in try r.next([Int64].self) }
+            #expect(typed == [1, -2])
         }
     }
 
@@ -124,20 +125,14 @@ import Testing
             let rows = try await pool.query("SELECT 'x'::text AS a, 1::int8 AS b, 5000000000 AS c")
             let error = await failure { try rows.int64(0, 0) }
             #expect(error?.message == "column a is text, not an integer")
-            let error2 = await failure { try rows.string(0, 1) }
-            #expect(error2?.kind == .decoding)
-            let error3 = await failure { try rows.timestamp(0, 1) }
-            #expect(error3?.kind == .decoding)
-            let error4 = await failure { try rows.int32(0, 2) }
-            #expect(error4?.kind == .decoding)
-            let error5 = await failure { try rows.int64Array(0, 1) }
-            #expect(error5?.kind == .decoding)
-            let error6 = await failure { try rows.int64(1, 1) }
-            #expect(error6?.kind == .decoding)
-            let error7 = await failure { try rows.int64(0, 3) }
-            #expect(error7?.kind == .decoding)
-            let error8 = await failure { try rows.string(-1, -1) }
-            #expect(error8?.kind == .decoding)
+            let wrong: [(PostgresRows) throws -> Any] = [
+                { try $0.string(0, 1) }, { try $0.timestamp(0, 1) }, { try $0.int32(0, 2) }, { try $0.int64Array(0, 1) }, { try $0.json(0, 0) },
+                { try $0.int64(1, 1) }, { try $0.int64(0, 3) }, { try $0.string(-1, -1) }, { try $0.isNull(0, 9) },
+            ]
+            for read in wrong {
+                let error = await failure { try read(rows) }
+                #expect(error?.kind == .decoding)
+            }
         }
     }
 

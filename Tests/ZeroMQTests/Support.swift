@@ -9,23 +9,29 @@ import ZeroMQ
 final class Notes {
     private(set) var lines: [String] = []
     private var waiter: UnsafeContinuation<Void, Never>?
-    private var until = 0
+    private var isEnough: ([String]) -> Bool = { _ in false }
 
     func add(_ line: String) {
         lines.append(line)
-        if lines.count >= until {
-            waiter?.resume()
-            waiter = nil
-        }
+        guard waiter != nil, isEnough(lines) else { return }
+        waiter?.resume()
+        waiter = nil
     }
 
-    /// Suspends until so many lines are there.
+    /// Suspends until the lines are what the caller waits for.
     @discardableResult
-    func wait(for count: Int) async -> [String] {
-        until = count
-        if lines.count < count { await withUnsafeContinuation { waiter = $0 } }
+    func wait(until enough: @escaping ([String]) -> Bool) async -> [String] {
+        if !enough(lines) {
+            isEnough = enough
+            await withUnsafeContinuation { waiter = $0 }
+        }
         return lines
     }
+
+    @discardableResult
+    func wait(for count: Int) async -> [String] { await wait { $0.count >= count } }
+
+    func wait(for all: String...) async { await wait { lines in all.allSatisfy(lines.contains) } }
 }
 
 /// A worker that does what the test says.

@@ -41,7 +41,7 @@ final class TokenGuard {
             let rows = try await pool.query(Self.lookUp, Parameters(token), retryOnLoss: true)
             guard rows.count > 0, let scope = Scope(rawValue: try rows.string(0, 0)) else { return nil }
             return TokenHolder(scope: scope, account: try rows.int64IfPresent(0, 1))
-        } catch where error.isRetryable {
+        } catch let error where error.isRetryable {
             throw APIError.unavailable("the token cannot be checked now", retryAfterSeconds: 1)
         }
     }

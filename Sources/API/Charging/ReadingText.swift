@@ -3,21 +3,18 @@ import CLinux
 import Postgres
 
 /// Writes readings as `{"timestamp":…,"current_value":…,"dev_fac_id":…}`, the platform's most asked-for rows: the text of a day and of a
-/// facility is made once and copied while it stays the same.
+/// facility is made once, and copied with the time of day set in its place.
 struct ReadingText {
     private let shiftMicros: Int64
-    private let pairs = Self.allPairs
     private var out: [UInt8] = []
-    /// `{"timestamp":"2025-01-04T` of `day`.
-    private var dayText: [UInt8] = []
     private var day = Int64.min
+    /// `{"timestamp":"2025-01-04T00:00:00","current_value":` of `day`.
+    private var lead: [UInt8] = []
+    /// Where the time of day begins and ends in `lead`.
+    private static let time = 25..<33
     private var facility: UnsafeBufferPointer<UInt8>?
     /// `,"dev_fac_id":"FAC_001"}` of `facility`.
-    private var facilityText: [UInt8] = Array(",\"dev_fac_id\":null}".utf8)
-    private let between = Array("\",\"current_value\":".utf8)
-    private let null = Array("null".utf8)
-    /// Two digits each of 00…59.
-    private static let allPairs: [UInt8] = (0..<60).flatMap { (n: UInt8) -> [UInt8] in [0x30 + n / 10, 0x30 + n % 10] }
+    private var tail: [UInt8] = Array(",\"dev_fac_id\":null}".utf8)
 
     init(offset: UTCOffset) { shiftMicros = offset.seconds * 1_000_000 }
 
@@ -28,9 +25,8 @@ struct ReadingText {
         for row in 0..<rows.count {
             if row > 0 { out.append(UInt8(ascii: ",")) }
             append(time: try rows.timestamp(row, 0))
-            out.append(contentsOf: between)
             let current = try rows.double(row, 1)
-            if current.isFinite { JSONWriter.append(current, to: &out) } else { out.append(contentsOf: null) }
+            if current.isFinite { JSONWriter.append(current, to: &out) } else { out.append(contentsOf: "null".utf8) }
             append(facility: try rows.utf8IfPresent(row, 2))
         }
         // One raw value with its own commas is, to the writer, one element.
@@ -44,14 +40,14 @@ struct ReadingText {
         let day = Civil.floorDivide(seconds, 86_400)
         if day != self.day { begin(day) }
         let rest = Int(seconds - day * 86_400)
-        out.append(contentsOf: dayText)
-        pair(rest / 3600)
-        out.append(UInt8(ascii: ":"))
-        pair(rest / 60 % 60)
-        out.append(UInt8(ascii: ":"))
-        pair(rest % 60)
+        lead.withUnsafeMutableBufferPointer { text in
+            Self.set(rest / 3600, text, Self.time.lowerBound)
+            Self.set(rest / 60 % 60, text, Self.time.lowerBound + 3)
+            Self.set(rest % 60, text, Self.time.lowerBound + 6)
+        }
         var fraction = Int(local - seconds * 1_000_000)
-        guard fraction != 0 else { return }
+        if fraction == 0 { return out.append(contentsOf: lead) }
+        out.append(contentsOf: lead[..<Self.time.upperBound])
         out.append(UInt8(ascii: "."))
         var scale = 100_000
         while scale > 0 {
@@ -59,19 +55,20 @@ struct ReadingText {
             fraction %= scale
             scale /= 10
         }
+        out.append(contentsOf: lead[Self.time.upperBound...])
     }
 
-    private mutating func pair(_ n: Int) {
-        out.append(pairs[n * 2])
-        out.append(pairs[n * 2 + 1])
+    /// Two digits.
+    private static func set(_ n: Int, _ text: UnsafeMutableBufferPointer<UInt8>, _ at: Int) {
+        text[at] = UInt8(truncatingIfNeeded: 0x30 + n / 10)
+        text[at + 1] = UInt8(truncatingIfNeeded: 0x30 + n % 10)
     }
 
     private mutating func begin(_ day: Int64) {
         self.day = day
-        dayText = Array("{\"timestamp\":\"".utf8)
-        RFC3339.append(Timestamp(seconds: day * 86_400), .local(.utc), to: &dayText)
-        // The date and its T.
-        dayText.removeLast(8)
+        lead = Array("{\"timestamp\":\"".utf8)
+        RFC3339.append(Timestamp(seconds: day * 86_400), .local(.utc), to: &lead)
+        lead += Array("\",\"current_value\":".utf8)
     }
 
     private mutating func append(facility new: UnsafeBufferPointer<UInt8>?) {
@@ -79,9 +76,9 @@ struct ReadingText {
             facility = new
             var w = JSONWriter(capacity: 96)
             if let new { w.value(utf8: new) } else { w.null() }
-            facilityText = Array(",\"dev_fac_id\":".utf8) + w.bytes + [UInt8(ascii: "}")]
+            tail = Array(",\"dev_fac_id\":".utf8) + w.bytes + [UInt8(ascii: "}")]
         }
-        out.append(contentsOf: facilityText)
+        out.append(contentsOf: tail)
     }
 
     private static func same(_ a: UnsafeBufferPointer<UInt8>?, _ b: UnsafeBufferPointer<UInt8>?) -> Bool {

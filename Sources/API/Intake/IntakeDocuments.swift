@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 
 /// What takes the rows of a body in their order.
 protocol IntakeRows {
@@ -50,7 +51,7 @@ enum IntakeDocuments {
         var anyGood = false
         var start = 0
         while start < body.count {
-            let end = body[start...].firstIndex(of: UInt8(ascii: "\n")) ?? body.count
+            let end = endOfLine(body, start)
             let line = UnsafeBufferPointer(rebasing: body[start..<end])
             defer { start = end + 1 }
             var reader = JSONReader(line)
@@ -73,7 +74,13 @@ enum IntakeDocuments {
     /// The first line that is not blank, without its end.
     private static func firstLine(_ body: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
         guard let start = body.firstIndex(where: { !isSpace($0) }) else { return nil }
-        return start..<(body[start...].firstIndex(of: UInt8(ascii: "\n")) ?? body.count)
+        return start..<endOfLine(body, start)
+    }
+
+    /// Where the next line feed is, or the end.
+    private static func endOfLine(_ body: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int {
+        guard let base = body.baseAddress, let found = memchr(base + start, 0x0A, body.count - start) else { return body.count }
+        return UnsafeRawPointer(found) - UnsafeRawPointer(base)
     }
 
     private static func isDocument(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {

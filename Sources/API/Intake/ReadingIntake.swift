@@ -129,7 +129,7 @@ struct ReadingIntake: IntakeRows {
         do throws(JSONError) {
             current = try r.double()
             currentFault = current.magnitude <= Self.maxCurrent ? nil : "i must be from -1000000 to 1000000"
-        } catch where error.reason == .outOfRange {
+        } catch let error where error.reason == .outOfRange {
             currentFault = "i must be from -1000000 to 1000000"
         }
     }

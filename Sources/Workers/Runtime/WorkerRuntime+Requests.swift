@@ -17,20 +17,20 @@ final class RequestRunner {
     /// What it answers now.
     var id: UInt64 = 0
     var link = 0
-    var isOver = false
 }
 
-/// The requests of a worker: those not begun, and the tasks whose handlers are suspended.
+/// The requests of a worker: those not begun, and the tasks that are at one.
 struct RequestRunners {
     private var waiting: [IncomingRequest] = []
     private var head = 0
-    private var suspended: [RequestRunner] = []
+    private var active: [RequestRunner] = []
+    /// A task is on its way to take what waits: it comes to its turn when the others are done or suspended.
+    var isRunnerDue = false
 
-    var isBusy: Bool { head < waiting.count || !suspended.isEmpty }
+    var isBusy: Bool { hasWaiting || !active.isEmpty }
+    var hasWaiting: Bool { head < waiting.count }
 
     mutating func append(_ request: IncomingRequest) { waiting.append(request) }
-
-    var hasWaiting: Bool { head < waiting.count }
 
     mutating func popFirst() -> IncomingRequest? {
         guard head < waiting.count else { return nil }
@@ -43,12 +43,12 @@ struct RequestRunners {
         return request
     }
 
-    mutating func suspend(_ runner: RequestRunner) { suspended.append(runner) }
-    mutating func end(_ runner: RequestRunner) { suspended.removeAll { $0 === runner } }
+    mutating func begin(_ runner: RequestRunner) { active.append(runner) }
+    mutating func end(_ runner: RequestRunner) { active.removeAll { $0 === runner } }
 
     /// Requests are numbered by each broker for itself.
-    func cancel(_ id: UInt64, link: Int) { suspended.first { $0.id == id && $0.link == link }?.task?.cancel() }
-    func cancelAll() { for runner in suspended { runner.task?.cancel() } }
+    func cancel(_ id: UInt64, link: Int) { active.first { $0.id == id && $0.link == link }?.task?.cancel() }
+    func cancelAll() { for runner in active { runner.task?.cancel() } }
 }
 
 extension WorkerRuntime {
@@ -64,22 +64,29 @@ extension WorkerRuntime {
 
     public func workPaused(on loop: isolated EventLoop) { runRequests(on: loop) }
 
-    /// Each new task goes on until a handler suspends it; the next one takes over then.
     private func runRequests(on loop: isolated EventLoop) {
-        while requests.hasWaiting {
-            let runner = RequestRunner()
-            let task = loop.spawn { await self.serve(runner, on: loop) }
-            guard !runner.isOver else { continue }
-            runner.task = task
-            requests.suspend(runner)
+        guard requests.hasWaiting, !requests.isRunnerDue else { return }
+        requests.isRunnerDue = true
+        let runner = RequestRunner()
+        // The preference brings handlers whose closures the compiler takes for concurrent ones back to the loop.
+        runner.task = Task.immediate(executorPreference: loop.taskExecutor) {
+            _ = loop
+            // Behind what runs now.
+            await Task.yield()
+            await self.serve(runner, on: loop)
         }
     }
 
     private func serve(_ runner: RequestRunner, on loop: isolated EventLoop) async {
-        // A cancelled task answers nothing more: what waits goes to a new one.
+        requests.isRunnerDue = false
+        guard requests.hasWaiting else { return }
+        requests.begin(runner)
+        // A cancelled task answers nothing more: what waits goes to the next one.
         while !Task.isCancelled, let request = requests.popFirst() {
             runner.id = request.id
             runner.link = request.link
+            // Should this request's handler suspend, the next runner goes on with the others.
+            runRequests(on: loop)
             do {
                 let answer = try await request.handler(request.payload)
                 client.send(Header(.reply, requestID: request.id), payload: answer, link: request.link, on: loop)
@@ -89,10 +96,7 @@ extension WorkerRuntime {
             }
             countRequest()
         }
-        runner.isOver = true
-        if runner.task != nil {
-            requests.end(runner)
-            runRequests(on: loop)
-        }
+        requests.end(runner)
+        runRequests(on: loop)
     }
 }
