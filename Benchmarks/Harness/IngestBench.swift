@@ -23,7 +23,7 @@ enum IngestBench {
         let psql = TextFile.program("psql")
         let copy = await bench.reference("psql", [psql]) {
             try await empty(postgres, on: loop)
-            return try await copy(rows, psql ?? "", postgres, bench, on: loop)
+            return try await copyByPSQL(rows, psql ?? "", postgres, bench, on: loop)
         }
         bench.record(
             Figure(
@@ -115,7 +115,7 @@ enum IngestBench {
         }
     }
 
-    private static func copy(_ rows: IngestRows, _ psql: String, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
+    private static func copyByPSQL(_ rows: IngestRows, _ psql: String, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
         let file = bench.directory + "/readings.csv"
         var csv: [UInt8] = []
         csv.reserveCapacity(rows.count * 64)

@@ -5,6 +5,8 @@ public import Reactor
 ///
 /// Statements go out at once on the least busy connection, each behind its own Sync, so that one failure touches no other. While
 /// no connection can take one it waits in a bounded queue. Connections that break are made again for ever. A pool must be closed.
+/// A call from another thread traps; Swift 6.3 leaves the loop in an `async` closure kept in a variable, or handed to a library function
+/// that is not `nonisolated(nonsending)`.
 public final class PostgresPool {
     public let config: PostgresConfig
     public let name: String

@@ -1,6 +1,7 @@
-@testable import Broker
 import Bytes
 import Protocol
+
+@testable import Broker
 
 /// A message as a peer gets it.
 struct Received: Equatable {
@@ -52,7 +53,9 @@ final class Bench {
         }
     }
 
-    func hello(_ who: String, kinds: [String] = [], streams: [String] = [], requests: [String] = [], windows: Windows = Windows(jobs: 10, batches: 10, requests: 10)) {
+    func hello(
+        _ who: String, kinds: [String] = [], streams: [String] = [], requests: [String] = [], windows: Windows = Windows(jobs: 10, batches: 10, requests: 10)
+    ) {
         send(who, Header(.hello), payload: Hello(role: .worker, name: who, kinds: kinds, streams: streams, requests: requests, windows: windows).payload)
         _ = take(who, .welcome)
     }

@@ -1,7 +1,8 @@
-@testable import Broker
 import Bytes
 import Protocol
 import Testing
+
+@testable import Broker
 
 @Suite struct CallTests {
     /// A bench with client `c` and one worker `w` of stream `s` and request `r`.
@@ -219,7 +220,8 @@ import Testing
         #expect(bench.core.heldBytes == 3)
     }
 
-    @Test(arguments: [(0, 30_000), (-5, 30_000), (Int64.min, 30_000), (100, 100), (Int64.max, 3_600_000)] as [(Int64, Int64)]) func deadlinesHaveADefaultAndABound(_ asked: Int64, _ given: Int64) throws {
+    @Test(arguments: [(0, 30_000), (-5, 30_000), (Int64.min, 30_000), (100, 100), (Int64.max, 3_600_000)] as [(Int64, Int64)])
+    func deadlinesHaveADefaultAndABound(_ asked: Int64, _ given: Int64) throws {
         let bench = bench()
         bench.send("c", Header(.request, requestID: 1, timeoutMs: asked), name: "r")
         #expect(try #require(bench.take("w", .request).first).header.timeoutMs == given)
@@ -304,7 +306,9 @@ import Testing
 
     @Test func thousandsOfWaitingCallsAreHandedOutInOrder() {
         let bench = bench(batches: 0)
-        for id in 1...6_000 as ClosedRange<UInt64> { bench.send("c", Header(.ingest, requestID: id, timeoutMs: id % 3 == 0 ? 100 : 60_000), name: "s", text: "\(id)") }
+        for id in 1...6_000 as ClosedRange<UInt64> {
+            bench.send("c", Header(.ingest, requestID: id, timeoutMs: id % 3 == 0 ? 100 : 60_000), name: "s", text: "\(id)")
+        }
         bench.pass(ms: 600, alive: ["c", "w"])
         bench.send("w", Header(.credit), payload: Windows(batches: 1_000_000).payload)
         #expect(bench.take("w", .ingest).map(\.text) == (1...6_000).filter { $0 % 3 != 0 }.map(String.init))

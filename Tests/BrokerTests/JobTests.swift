@@ -1,7 +1,8 @@
-@testable import Broker
 import Bytes
 import Protocol
 import Testing
+
+@testable import Broker
 
 @Suite struct JobTests {
     /// A bench with client `c` and worker `w` of kind `k`, its first claim answered with nothing: the database is empty.
@@ -26,7 +27,8 @@ import Testing
         let work = bench.commitInserts(firstID: 41)
         #expect(work.inserts.map(\.draft) == [draft] && work.inserts.map(\.claim) == [false])
         let answer = try #require(bench.take("c").first)
-        #expect(answer.verb == .accepted && answer.header.requestID == 9 && answer.header.aux2 == 41 && answer.header.aux == 0 && bench.core.pendingInserts == 0)
+        #expect(
+            answer.verb == .accepted && answer.header.requestID == 9 && answer.header.aux2 == 41 && answer.header.aux == 0 && bench.core.pendingInserts == 0)
         bench.enqueue("c", 10, draft)
         bench.core.inserted(bench.core.takeWork().inserts[0], id: 41, isDuplicate: true)
         bench.collect()
@@ -36,7 +38,9 @@ import Testing
     @Test func aBrokenDraftIsRefusedAndNotWritten() {
         let bench = Bench()
         bench.client("c")
-        for (name, text) in [("k", "{}"), ("k", "x"), ("", "{\"args\":{}}"), ("k", "{\"args\":{},\"priority\":11}"), ("k", "{\"args\":\"\\u0000\"}")] { bench.send("c", Header(.enqueue, requestID: 1), name: name, text: text) }
+        for (name, text) in [("k", "{}"), ("k", "x"), ("", "{\"args\":{}}"), ("k", "{\"args\":{},\"priority\":11}"), ("k", "{\"args\":\"\\u0000\"}")] {
+            bench.send("c", Header(.enqueue, requestID: 1), name: name, text: text)
+        }
         let answers = bench.take("c")
         #expect(answers.count == 5 && answers.allSatisfy { $0.refusal?.code == .malformed })
         #expect(bench.core.work.isEmpty && bench.core.pendingInserts == 0 && bench.core.counters.malformed == 5)
@@ -77,10 +81,11 @@ import Testing
         // Nobody serves the kind; the first claim has not been answered; it brought all it asked for.
         #expect(claims([k]) { _ in } == [false])
         #expect(claims([k]) { $0.hello("w", kinds: ["k"], windows: Windows(jobs: 2)) } == [false])
-        #expect(claims([k]) { bench in
-            bench.hello("w", kinds: ["k"], windows: Windows(jobs: 2))
-            bench.answerClaims((1...4).map { bench.job($0) })
-        } == [false])
+        #expect(
+            claims([k]) { bench in
+                bench.hello("w", kinds: ["k"], windows: Windows(jobs: 2))
+                bench.answerClaims((1...4).map { bench.job($0) })
+            } == [false])
         // An empty answer: as many as there are free slots, and not what is due later or of another kind.
         let empty = { (bench: Bench) in
             bench.hello("w", kinds: ["k"], windows: Windows(jobs: 2))
@@ -89,15 +94,17 @@ import Testing
         #expect(claims([k, k, k], empty) == [true, true, false])
         #expect(claims([JobDraft(kind: "other"), JobDraft(kind: "k", runAt: Timestamp(seconds: 0)), k], empty) == [false, false, true])
         // Woken: something may have come by SQL.
-        #expect(claims([k]) { bench in
-            empty(bench)
-            bench.core.woken("k")
-        } == [false])
-        #expect(claims([k]) { bench in
-            empty(bench)
-            bench.core.wokenAll()
-            _ = bench.core.takeWork()
-        } == [false])
+        #expect(
+            claims([k]) { bench in
+                empty(bench)
+                bench.core.woken("k")
+            } == [false])
+        #expect(
+            claims([k]) { bench in
+                empty(bench)
+                bench.core.wokenAll()
+                _ = bench.core.takeWork()
+            } == [false])
     }
 
     @Test func aClaimedInsertIsSentAsSoonAsItIsCommitted() throws {
@@ -106,7 +113,8 @@ import Testing
         bench.commitInserts(firstID: 8)
         #expect(bench.take("c").map(\.verb) == [.accepted])
         let job = try #require(bench.take("w").first)
-        #expect(job.verb == .job && job.name == "k" && job.text == "{\"a\":1}" && job.header.requestID == 8 && job.header.aux == 1 && job.header.timeoutMs == 500)
+        #expect(
+            job.verb == .job && job.name == "k" && job.text == "{\"a\":1}" && job.header.requestID == 8 && job.header.aux == 1 && job.header.timeoutMs == 500)
     }
 
     @Test func aClaimedInsertThatWasADuplicateIsNotSent() {
@@ -173,7 +181,9 @@ import Testing
     @Test func readyJobsGoByPriorityThenAsTheyCame() {
         let bench = Bench()
         bench.hello("w", kinds: ["k"], windows: Windows(jobs: 1))
-        bench.core.claimed([bench.job(1, priority: 5), bench.job(2, priority: 9), bench.job(3, priority: 1), bench.job(4, priority: 5), bench.job(5, priority: 1)], asked: bench.core.takeWork().claims)
+        bench.core.claimed(
+            [bench.job(1, priority: 5), bench.job(2, priority: 9), bench.job(3, priority: 1), bench.job(4, priority: 5), bench.job(5, priority: 1)],
+            asked: bench.core.takeWork().claims)
         bench.collect()
         var order: [Int64] = []
         while let id = bench.jobs(of: "w").first {
@@ -203,7 +213,9 @@ import Testing
     @Test func aFreedPlaceGoesToAnyKindThatItsWorkerServesTheMostUrgentFirst() {
         let bench = Bench()
         bench.hello("w", kinds: ["a", "b", "d"], windows: Windows(jobs: 1))
-        bench.core.claimed([bench.job(1, "a"), bench.job(2, "b", priority: 5), bench.job(3, "d", priority: 2), bench.job(4, "b", priority: 1)], asked: bench.core.takeWork().claims)
+        bench.core.claimed(
+            [bench.job(1, "a"), bench.job(2, "b", priority: 5), bench.job(3, "d", priority: 2), bench.job(4, "b", priority: 1)],
+            asked: bench.core.takeWork().claims)
         bench.collect()
         var order: [Int64] = []
         while let id = bench.jobs(of: "w").first {
@@ -231,7 +243,10 @@ import Testing
     @Test func anOutcomeGoesToTheStoreAndIsSettledThen() throws {
         let cases: [(Header, String, StoreWork.Outcome.Kind)] = [
             (run(1).header(.done), "{\"ok\":1}", .done(output: Array("{\"ok\":1}".utf8))), (run(1).header(.done), "", .done(output: [])),
-            (run(1).header(.failed), "{\"error\":\"no\",\"retry\":false}", .failed(JobFailure("no", isRetryable: false), retryInMs: RetryPolicy.delayMs(attempt: 1, jobID: 1))),
+            (
+                run(1).header(.failed), "{\"error\":\"no\",\"retry\":false}",
+                .failed(JobFailure("no", isRetryable: false), retryInMs: RetryPolicy.delayMs(attempt: 1, jobID: 1))
+            ),
             (run(1).header(.returned), "", .returned),
         ]
         for (header, text, kind) in cases {
@@ -253,7 +268,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(0, 0), (5_000, 5_000), (-1, 0), (.min, 0), (.max, RetryPolicy.maxDelayMs)] as [(Int64, Int64)]) func aSnoozeIsBounded(_ asked: Int64, _ given: Int64) {
+    @Test(arguments: [(0, 0), (5_000, 5_000), (-1, 0), (.min, 0), (.max, RetryPolicy.maxDelayMs)] as [(Int64, Int64)]) func aSnoozeIsBounded(
+        _ asked: Int64, _ given: Int64
+    ) {
         let bench = bench()
         var header = run(1).header(.snoozed)
         header.aux2 = asked

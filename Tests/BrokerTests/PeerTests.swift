@@ -1,7 +1,8 @@
-@testable import Broker
 import Bytes
 import Protocol
 import Testing
+
+@testable import Broker
 
 @Suite struct PeerTests {
     @Test func aHelloIsAnsweredWithNameAndEpoch() {
@@ -124,7 +125,8 @@ import Testing
     @Test func everyVerbTakesAnyPayloadWithoutHarm() throws {
         var random = Seeded(6)
         let payloads: [[UInt8]] = [
-            [], Array("{}".utf8), Array("[]".utf8), Array("null".utf8), Array("{\"args\":{}}".utf8), [0], [0xFF, 0xFE], Array(repeating: 0x5B, count: 5_000), Array("{\"jobs\":-1}".utf8),
+            [], Array("{}".utf8), Array("[]".utf8), Array("null".utf8), Array("{\"args\":{}}".utf8), [0], [0xFF, 0xFE], Array(repeating: 0x5B, count: 5_000),
+            Array("{\"jobs\":-1}".utf8),
             Array("\"".utf8), (0..<200).map { _ in UInt8(truncatingIfNeeded: random.next()) },
         ]
         for verb in Verb.allCases {
@@ -133,7 +135,9 @@ import Testing
                     for id in [0, 1, UInt64.max] {
                         let bench = Bench()
                         bench.hello("w", kinds: ["k"], streams: ["k"], requests: ["k"])
-                        bench.send("w", Header(verb, flags: Header.Flags(rawValue: 0xFFFF), requestID: id, timeoutMs: .min, aux: .max, aux2: .min), name: name, payload: payload)
+                        bench.send(
+                            "w", Header(verb, flags: Header.Flags(rawValue: 0xFFFF), requestID: id, timeoutMs: .min, aux: .max, aux2: .min), name: name,
+                            payload: payload)
                         bench.send("w", Header(verb, requestID: id, timeoutMs: .max, aux2: .max), name: name, payload: payload)
                         for insert in bench.core.takeWork().inserts { bench.core.inserted(insert, id: 1, isDuplicate: false) }
                         bench.pass(ms: 1_000)

@@ -1,10 +1,13 @@
-@testable import Broker
 import Bytes
 import Protocol
 import Testing
 
+@testable import Broker
+
 @Suite struct TopicTests {
-    private func publish(_ bench: Bench, _ topic: String, _ text: String, state: Bool = false) { bench.send("p", Header(.publish, flags: state ? .state : []), name: topic, text: text) }
+    private func publish(_ bench: Bench, _ topic: String, _ text: String, state: Bool = false) {
+        bench.send("p", Header(.publish, flags: state ? .state : []), name: topic, text: text)
+    }
 
     private func bench(_ change: (inout BrokerLimits) -> Void = { _ in }) -> Bench {
         let bench = Bench(change)
@@ -38,7 +41,9 @@ import Testing
         let values = answers.filter { $0.verb == .event }
         #expect(Set(values.map { "\($0.name)=\($0.text)#\($0.header.requestID)" }) == ["charging.A=new#3", "charging.B=b#2"])
         #expect(values.allSatisfy { $0.header.flags == [.state, .snapshot] && $0.header.aux2 == 7 })
-        #expect(answers.last?.verb == .snapshotEnd && answers.last?.text == "4" && answers.last?.header.requestID == 9 && answers.last?.header.aux2 == 7 && answers.last?.name == "charging")
+        #expect(
+            answers.last?.verb == .snapshotEnd && answers.last?.text == "4" && answers.last?.header.requestID == 9 && answers.last?.header.aux2 == 7
+                && answers.last?.name == "charging")
         bench.send("p", Header(.snapshot, requestID: 10), name: "never published")
         #expect(bench.take("p").map(\.text) == ["0"] && bench.core.inspection().count > 0)
     }

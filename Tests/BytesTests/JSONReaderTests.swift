@@ -2,18 +2,24 @@ import Bytes
 import Testing
 
 @Suite struct JSONReaderTests {
-    @Test(arguments: [
-        ("null", .null), (" true ", .bool(true)), ("\t\r\n false", .bool(false)), ("0", .int(0)), ("-1", .int(-1)), ("7", .int(7)),
-        ("9223372036854775807", .int(.max)), ("-9223372036854775808", .int(.min)), ("9223372036854775808", .double(0x1p63)),
-        ("-9223372036854775809", .double(-0x1p63)), ("123456789012345678901234567890", .double(123_456_789_012_345_677_877_719_597_056)),
-        ("1.0", .double(1)), ("1.5", .double(1.5)), ("-0.001", .double(-0.001)), ("1e3", .double(1000)), ("1E+2", .double(100)), ("1e-2", .double(0.01)), ("0e0", .double(0)),
-        ("0.1", .double(0.1)), ("0.30000000000000004", .double(0.30000000000000004)), ("2.2250738585072014e-308", .double(2.2250738585072014e-308)),
-        ("1.7976931348623157e308", .double(.greatestFiniteMagnitude)), ("5e-324", .double(.leastNonzeroMagnitude)), ("1e-400", .double(0)), ("9007199254740993.0", .double(9_007_199_254_740_992)),
-        ("0.00000000000000000000000000000000000001", .double(1e-38)), ("\"\"", .string("")), ("\"a\u{7F}b\"", .string("a\u{7F}b")),
-        (#""\"\\\/\b\f\n\r\t""#, .string("\"\\/\u{8}\u{C}\n\r\t")), (#""\u0041\u00e9\u4E2d""#, .string("Aé中")), (#""\uD83D\uDE00""#, .string("😀")), (#""\u0000""#, .string("\0")),
-        (#""\uFFFF""#, .string("\u{FFFF}")), ("\"😀é\"", .string("😀é")), ("[]", .array([])), ("[ ]", .array([])), ("[1,[2],{}]", [1, [2], [:]]), ("{}", .object([])),
-        (#"{"a":1,"b":[true,null]}"#, ["a": 1, "b": [true, nil]]), (#"{"":0}"#, ["": 0]), (#"{"a" : 1 , "a" : 2}"#, .object([("a", 1), ("a", 2)])),
-    ] as [(String, JSONValue)]) func documentsOfRFC8259AreRead(_ text: String, _ expected: JSONValue) {
+    @Test(
+        arguments: [
+            ("null", .null), (" true ", .bool(true)), ("\t\r\n false", .bool(false)), ("0", .int(0)), ("-1", .int(-1)), ("7", .int(7)),
+            ("9223372036854775807", .int(.max)), ("-9223372036854775808", .int(.min)), ("9223372036854775808", .double(0x1p63)),
+            ("-9223372036854775809", .double(-0x1p63)), ("123456789012345678901234567890", .double(123_456_789_012_345_677_877_719_597_056)),
+            ("1.0", .double(1)), ("1.5", .double(1.5)), ("-0.001", .double(-0.001)), ("1e3", .double(1000)), ("1E+2", .double(100)), ("1e-2", .double(0.01)),
+            ("0e0", .double(0)),
+            ("0.1", .double(0.1)), ("0.30000000000000004", .double(0.30000000000000004)), ("2.2250738585072014e-308", .double(2.2250738585072014e-308)),
+            ("1.7976931348623157e308", .double(.greatestFiniteMagnitude)), ("5e-324", .double(.leastNonzeroMagnitude)), ("1e-400", .double(0)),
+            ("9007199254740993.0", .double(9_007_199_254_740_992)),
+            ("0.00000000000000000000000000000000000001", .double(1e-38)), ("\"\"", .string("")), ("\"a\u{7F}b\"", .string("a\u{7F}b")),
+            (#""\"\\\/\b\f\n\r\t""#, .string("\"\\/\u{8}\u{C}\n\r\t")), (#""\u0041\u00e9\u4E2d""#, .string("Aé中")), (#""\uD83D\uDE00""#, .string("😀")),
+            (#""\u0000""#, .string("\0")),
+            (#""\uFFFF""#, .string("\u{FFFF}")), ("\"😀é\"", .string("😀é")), ("[]", .array([])), ("[ ]", .array([])), ("[1,[2],{}]", [1, [2], [:]]),
+            ("{}", .object([])),
+            (#"{"a":1,"b":[true,null]}"#, ["a": 1, "b": [true, nil]]), (#"{"":0}"#, ["": 0]), (#"{"a" : 1 , "a" : 2}"#, .object([("a", 1), ("a", 2)])),
+        ] as [(String, JSONValue)]) func documentsOfRFC8259AreRead(_ text: String, _ expected: JSONValue)
+    {
         let value = parse(text).value
         #expect(value == expected, "\(text)")
         #expect(skips(Array(text.utf8)))
@@ -30,27 +36,43 @@ import Testing
         #expect(try JSONReader.read(Array("-0".utf8)) { (r) throws(JSONError) in try r.int() } == 0)
     }
 
-    @Test(arguments: [
-        ("", .unexpectedEnd), ("  ", .unexpectedEnd), ("nul", .unexpectedEnd), ("nulL", .unexpectedByte), ("nullx", .trailing), ("True", .unexpectedByte), ("tru e", .unexpectedByte),
-        ("NaN", .unexpectedByte), ("Infinity", .unexpectedByte), ("-Infinity", .badNumber), ("+1", .unexpectedByte), ("01", .badNumber), ("-01", .badNumber), ("00", .badNumber),
-        ("-", .badNumber), ("1.", .badNumber), (".5", .unexpectedByte), ("1.e3", .badNumber), ("1e", .badNumber), ("1e+", .badNumber), ("1e-", .badNumber), ("0x10", .trailing),
-        ("1_000", .trailing), ("1 2", .trailing), ("1e400", .outOfRange), ("-1e400", .outOfRange), ("1e99999999999999999999", .outOfRange), ("[", .unexpectedEnd), ("]", .unexpectedByte),
-        ("[1", .unexpectedEnd), ("[1,", .unexpectedEnd), ("[1,]", .unexpectedByte), ("[,1]", .unexpectedByte), ("[1 2]", .unexpectedByte), ("[1}", .unexpectedByte), ("{", .unexpectedEnd),
-        ("{\"a\"", .unexpectedEnd), ("{\"a\":", .unexpectedEnd), ("{\"a\":}", .unexpectedByte), ("{\"a\":1,}", .wrongType), ("{a:1}", .wrongType), ("{'a':1}", .wrongType), ("{1:1}", .wrongType),
-        ("{\"a\" 1}", .unexpectedByte), ("{\"a\":1 \"b\":2}", .unexpectedByte), ("{,}", .wrongType), ("{}{}", .trailing), ("\"", .unexpectedEnd), ("\"a", .unexpectedEnd), ("\"\\\"", .unexpectedEnd),
-        ("\"\\", .unexpectedEnd), ("\"\\x\"", .badString), ("\"\\'\"", .badString), ("\"\\u\"", .unexpectedEnd), ("\"\\u12\"", .unexpectedEnd), ("\"\\u12G4\"", .badString), ("\"\\U0041\"", .badString),
-        ("\"\\uD800\"", .badString), ("\"\\uD800x\"", .badString), ("\"\\uD800\\u0041\"", .badString), ("\"\\uD800\\uD800\"", .badString), ("\"\\uDC00\"", .badString), ("\"\\uDC00\\uD800\"", .badString),
-        ("\"\\uD83D\\n\"", .badString), ("\"\\uD83D\\uDE0", .unexpectedEnd), ("\"\n\"", .badString), ("\"\t\"", .badString), ("\"\0\"", .badString), ("\"\u{1F}\"", .badString),
-        ("\u{FEFF}1", .unexpectedByte), ("\u{A0}1", .unexpectedByte), ("\u{C}1", .unexpectedByte), ("/*c*/1", .unexpectedByte), ("1//c", .trailing), ("1\0", .trailing),
-    ] as [(String, JSONError.Reason)]) func whatIsNotJSONIsRefusedWithAReason(_ text: String, _ reason: JSONError.Reason) {
+    @Test(
+        arguments: [
+            ("", .unexpectedEnd), ("  ", .unexpectedEnd), ("nul", .unexpectedEnd), ("nulL", .unexpectedByte), ("nullx", .trailing), ("True", .unexpectedByte),
+            ("tru e", .unexpectedByte),
+            ("NaN", .unexpectedByte), ("Infinity", .unexpectedByte), ("-Infinity", .badNumber), ("+1", .unexpectedByte), ("01", .badNumber),
+            ("-01", .badNumber), ("00", .badNumber),
+            ("-", .badNumber), ("1.", .badNumber), (".5", .unexpectedByte), ("1.e3", .badNumber), ("1e", .badNumber), ("1e+", .badNumber), ("1e-", .badNumber),
+            ("0x10", .trailing),
+            ("1_000", .trailing), ("1 2", .trailing), ("1e400", .outOfRange), ("-1e400", .outOfRange), ("1e99999999999999999999", .outOfRange),
+            ("[", .unexpectedEnd), ("]", .unexpectedByte),
+            ("[1", .unexpectedEnd), ("[1,", .unexpectedEnd), ("[1,]", .unexpectedByte), ("[,1]", .unexpectedByte), ("[1 2]", .unexpectedByte),
+            ("[1}", .unexpectedByte), ("{", .unexpectedEnd),
+            ("{\"a\"", .unexpectedEnd), ("{\"a\":", .unexpectedEnd), ("{\"a\":}", .unexpectedByte), ("{\"a\":1,}", .wrongType), ("{a:1}", .wrongType),
+            ("{'a':1}", .wrongType), ("{1:1}", .wrongType),
+            ("{\"a\" 1}", .unexpectedByte), ("{\"a\":1 \"b\":2}", .unexpectedByte), ("{,}", .wrongType), ("{}{}", .trailing), ("\"", .unexpectedEnd),
+            ("\"a", .unexpectedEnd), ("\"\\\"", .unexpectedEnd),
+            ("\"\\", .unexpectedEnd), ("\"\\x\"", .badString), ("\"\\'\"", .badString), ("\"\\u\"", .unexpectedEnd), ("\"\\u12\"", .unexpectedEnd),
+            ("\"\\u12G4\"", .badString), ("\"\\U0041\"", .badString),
+            ("\"\\uD800\"", .badString), ("\"\\uD800x\"", .badString), ("\"\\uD800\\u0041\"", .badString), ("\"\\uD800\\uD800\"", .badString),
+            ("\"\\uDC00\"", .badString), ("\"\\uDC00\\uD800\"", .badString),
+            ("\"\\uD83D\\n\"", .badString), ("\"\\uD83D\\uDE0", .unexpectedEnd), ("\"\n\"", .badString), ("\"\t\"", .badString), ("\"\0\"", .badString),
+            ("\"\u{1F}\"", .badString),
+            ("\u{FEFF}1", .unexpectedByte), ("\u{A0}1", .unexpectedByte), ("\u{C}1", .unexpectedByte), ("/*c*/1", .unexpectedByte), ("1//c", .trailing),
+            ("1\0", .trailing),
+        ] as [(String, JSONError.Reason)]) func whatIsNotJSONIsRefusedWithAReason(_ text: String, _ reason: JSONError.Reason)
+    {
         #expect(parse(text).error?.reason == reason, "\(text.debugDescription)")
         #expect(!skips(Array(text.utf8)))
     }
 
-    @Test(arguments: [
-        [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xC3], [0xE0, 0x80, 0xAF], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF], [0xF0, 0x80, 0x80, 0xAF], [0xF0, 0x8F, 0xBF, 0xBF],
-        [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFE], [0xFF], [0xE4, 0xB8], [0xC3, 0x41], [0xC3, 0x5C, 0x6E],
-    ] as [[UInt8]]) func stringsMustBeUTF8(_ bad: [UInt8]) {
+    @Test(
+        arguments: [
+            [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xC3], [0xE0, 0x80, 0xAF], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF],
+            [0xF0, 0x80, 0x80, 0xAF], [0xF0, 0x8F, 0xBF, 0xBF],
+            [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFE], [0xFF], [0xE4, 0xB8], [0xC3, 0x41], [0xC3, 0x5C, 0x6E],
+        ] as [[UInt8]]) func stringsMustBeUTF8(_ bad: [UInt8])
+    {
         #expect(parse([0x22] + bad + [0x22]).error?.reason == .badUTF8)
         #expect(parse([0x7B, 0x22] + bad + [0x22, 0x3A, 0x31, 0x7D]).error?.reason == .badUTF8)
         // Outside a string a stray byte is no white space either.
@@ -92,8 +114,12 @@ import Testing
         for other in ["\"1\"", "true", "null", "[]", "{}"] { #expect(fails(other) { (r) throws(JSONError) in _ = try r.int() } == .wrongType, "\(other)") }
         for other in ["1", "true", "null", "[]", "{}"] { #expect(fails(other) { (r) throws(JSONError) in _ = try r.string() } == .wrongType, "\(other)") }
         for other in ["1", "\"\"", "null", "[]", "{}"] { #expect(fails(other) { (r) throws(JSONError) in _ = try r.bool() } == .wrongType, "\(other)") }
-        for other in ["1", "\"\"", "null", "[]"] { #expect(fails(other) { (r) throws(JSONError) in try r.object { (r, _) throws(JSONError) in try r.skip() } } == .wrongType, "\(other)") }
-        for other in ["1", "\"\"", "null", "{}"] { #expect(fails(other) { (r) throws(JSONError) in try r.array { (r) throws(JSONError) in try r.skip() } } == .wrongType, "\(other)") }
+        for other in ["1", "\"\"", "null", "[]"] {
+            #expect(fails(other) { (r) throws(JSONError) in try r.object { (r, _) throws(JSONError) in try r.skip() } } == .wrongType, "\(other)")
+        }
+        for other in ["1", "\"\"", "null", "{}"] {
+            #expect(fails(other) { (r) throws(JSONError) in try r.array { (r) throws(JSONError) in try r.skip() } } == .wrongType, "\(other)")
+        }
         for large in ["1.5", "1e2", "9223372036854775808"] { #expect(fails(large) { (r) throws(JSONError) in _ = try r.int() } == .outOfRange, "\(large)") }
     }
 
@@ -113,7 +139,8 @@ import Testing
     @Test func randomAndMutatedBytesNeverTrapAndWhatIsReadIsWrittenBack() {
         var random = Seeded(20_260_101)
         let seeds = [
-            #"{"a":[1,-2.5e3,"x\u00e9\uD83D\uDE00\n",null,true,{"b":{}}],"c":"中😀","d":12345678901234567890}"#, #"[[],[[]],"\\\"",0.1,-0,1e-7]"#, #"{"queue":"q","args":{"k":[false]}}"#,
+            #"{"a":[1,-2.5e3,"x\u00e9\uD83D\uDE00\n",null,true,{"b":{}}],"c":"中😀","d":12345678901234567890}"#, #"[[],[[]],"\\\"",0.1,-0,1e-7]"#,
+            #"{"queue":"q","args":{"k":[false]}}"#,
         ].map { Array($0.utf8) }
         let alphabet = Array("{}[]\",:\\u0123456789eE+-.truefalsn \t\nDdCc".utf8) + [0xC3, 0xA9, 0xED, 0xA0, 0x80, 0xF0, 0xFF, 0]
         var accepted = 0

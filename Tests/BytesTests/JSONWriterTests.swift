@@ -9,7 +9,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", #""""#), ("a", #""a""#), ("\"\\/", #""\"\\/""#), ("\n\r\t", #""\n\r\t""#), ("\0\u{1}\u{8}\u{C}\u{1F}", #""\u0000\u0001\u0008\u000c\u001f""#), ("\u{7F}é中😀\u{2028}", "\"\u{7F}é中😀\u{2028}\""),
+        ("", #""""#), ("a", #""a""#), ("\"\\/", #""\"\\/""#), ("\n\r\t", #""\n\r\t""#), ("\0\u{1}\u{8}\u{C}\u{1F}", #""\u0000\u0001\u0008\u000c\u001f""#),
+        ("\u{7F}é中😀\u{2028}", "\"\u{7F}é中😀\u{2028}\""),
         ("\"", #""\"""#), ("x\\", #""x\\""#),
     ]) func stringsAreEscaped(_ string: String, _ json: String) {
         let written = text { w in w.value(string) }
@@ -17,10 +18,14 @@ import Testing
         #expect(parse(json).value == .string(string))
     }
 
-    @Test(arguments: [
-        (0.0, "0.0"), (-0.0, "-0.0"), (60, "60.0"), (-1.5, "-1.5"), (0.001, "0.001"), (0.005, "0.005"), (-0.05, "-0.05"), (12.034, "12.034"), (0.1 + 0.2, "0.30000000000000004"), (1e15, "1000000000000000.0"),
-        (99_999_999_999.999, "99999999999.999"), (0.0001, "0.0001"), (.leastNonzeroMagnitude, "5e-324"), (.infinity, "null"), (-.infinity, "null"), (.nan, "null"),
-    ] as [(Double, String)]) func doublesAreWrittenShortestWithADecimalPoint(_ value: Double, _ json: String) {
+    @Test(
+        arguments: [
+            (0.0, "0.0"), (-0.0, "-0.0"), (60, "60.0"), (-1.5, "-1.5"), (0.001, "0.001"), (0.005, "0.005"), (-0.05, "-0.05"), (12.034, "12.034"),
+            (0.1 + 0.2, "0.30000000000000004"), (1e15, "1000000000000000.0"),
+            (99_999_999_999.999, "99999999999.999"), (0.0001, "0.0001"), (.leastNonzeroMagnitude, "5e-324"), (.infinity, "null"), (-.infinity, "null"),
+            (.nan, "null"),
+        ] as [(Double, String)]) func doublesAreWrittenShortestWithADecimalPoint(_ value: Double, _ json: String)
+    {
         let written = text { w in w.value(value) }
         #expect(written == json)
     }
@@ -29,7 +34,10 @@ import Testing
         var random = Seeded(5)
         for round in 0..<50_000 {
             // Random bit patterns are nearly all huge or tiny: every other one is a reading with few decimals.
-            let value = round & 1 == 0 ? Double(bitPattern: random.next()) : Double(Int64.random(in: -10_000_000...10_000_000, using: &random)) / [1.0, 10, 100, 1000, 10_000, 3].randomElement(using: &random)!
+            let value =
+                round & 1 == 0
+                ? Double(bitPattern: random.next())
+                : Double(Int64.random(in: -10_000_000...10_000_000, using: &random)) / [1.0, 10, 100, 1000, 10_000, 3].randomElement(using: &random)!
             guard value.isFinite else { continue }
             let json = text { $0.value(value) }
             guard case .success(.double(let back)) = parse(json) else {
@@ -40,7 +48,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 1, -1, 9, 10, 1234567890, .max, .min]) func integersReadBackAsThemselves(_ value: Int) {
+    @Test(arguments: [0, 1, -1, 9, 10, 1_234_567_890, .max, .min]) func integersReadBackAsThemselves(_ value: Int) {
         let written = text { w in w.value(value) }
         #expect(written == String(value))
         #expect(parse(String(value)).value?.int == value)

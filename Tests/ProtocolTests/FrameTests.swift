@@ -8,8 +8,11 @@ import Testing
         let messages = [
             Message(header: Header(.beat), name: "", payload: []),
             Message(
-                header: Header(.job, flags: [.committed, .fenced], requestID: .max, timeoutMs: .min, aux: .max, aux2: .max), name: "charging.predict", payload: Array("{}".utf8)),
-            Message(header: Header(.ingest, flags: Header.Flags(rawValue: 0xFFFF), requestID: 1, timeoutMs: -1, aux: 2, aux2: .min), name: "größe😀", payload: (0...255).map { $0 }),
+                header: Header(.job, flags: [.committed, .fenced], requestID: .max, timeoutMs: .min, aux: .max, aux2: .max), name: "charging.predict",
+                payload: Array("{}".utf8)),
+            Message(
+                header: Header(.ingest, flags: Header.Flags(rawValue: 0xFFFF), requestID: 1, timeoutMs: -1, aux: 2, aux2: .min), name: "größe😀",
+                payload: (0...255).map { $0 }),
             Message(header: Header(.event, requestID: 7), name: String(repeating: "n", count: Header.maxName), payload: []),
         ]
         var writer = FrameWriter()
@@ -73,7 +76,9 @@ import Testing
         #expect(changed(42, 0xC3) == .nameNotUTF8)
         // What is behind a shorter payload is no message.
         #expect(changed(8, 2) == .truncated(at: 45))
-        for error in [FrameError.truncated(at: 1), .badMagic(at: 1), .version(9), .unknownVerb(9), .nameTooLong(9), .nameNotUTF8, .payloadTooLong(9)] { #expect(!error.description.isEmpty) }
+        for error in [FrameError.truncated(at: 1), .badMagic(at: 1), .version(9), .unknownVerb(9), .nameTooLong(9), .nameNotUTF8, .payloadTooLong(9)] {
+            #expect(!error.description.isEmpty)
+        }
     }
 
     @Test func theLargestPayloadAndNameAreTaken() {
@@ -106,7 +111,9 @@ import Testing
                 if bytes.count > 4 { bytes.replaceSubrange(0..<4, with: [0x48, 0x47, 1, 5]) }
             } else {
                 bytes = frame
-                for _ in 0..<Int.random(in: 1...4, using: &random) { bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8(truncatingIfNeeded: random.next()) }
+                for _ in 0..<Int.random(in: 1...4, using: &random) {
+                    bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8(truncatingIfNeeded: random.next())
+                }
                 if round % 3 == 0 { bytes.removeLast(Int.random(in: 0...bytes.count, using: &random)) }
             }
             let result = read(bytes)

@@ -1,13 +1,15 @@
 import Bytes
-@testable import Protocol
 import Testing
+
+@testable import Protocol
 
 @Suite struct JobTests {
     @Test func aDraftReadsBack() throws {
         let drafts = [
             JobDraft(kind: "k"),
             JobDraft(
-                kind: "k", args: Array(#"{"a":[1,"é\n"]}"#.utf8), queue: "q\"", priority: 1, runAt: Timestamp(microseconds: 1_767_254_400_123_456), uniqueKey: "u", maxAttempts: 1000,
+                kind: "k", args: Array(#"{"a":[1,"é\n"]}"#.utf8), queue: "q\"", priority: 1, runAt: Timestamp(microseconds: 1_767_254_400_123_456),
+                uniqueKey: "u", maxAttempts: 1000,
                 timeoutMs: 86_400_000, tags: ["t", "é"]),
             JobDraft(kind: "k", args: Array("[]".utf8), priority: 9, maxAttempts: 1, timeoutMs: 1),
         ]
@@ -20,15 +22,22 @@ import Testing
     @Test func argsAreKeptByteForByte() throws {
         let draft = try JobDraft.read("{ \"args\" :  { \"b\" : 1.50 , \"a\":\"\\u0041\" }  , \"queue\":\"q\"}").get()
         #expect(String(decoding: draft.args, as: UTF8.self) == "{ \"b\" : 1.50 , \"a\":\"\\u0041\" }")
-        for args in ["null", "1", "\"s\"", "[]", "true"] { #expect(String(decoding: try JobDraft.read("{\"args\":\(args)}").get().args, as: UTF8.self) == args) }
+        for args in ["null", "1", "\"s\"", "[]", "true"] {
+            #expect(String(decoding: try JobDraft.read("{\"args\":\(args)}").get().args, as: UTF8.self) == args)
+        }
     }
 
     @Test(arguments: [
-        "", "null", "[]", "{}", #"{"args":{}"#, #"{"args":{}}x"#, #"{"args":{},}"#, #"{"args":}"#, #"{"queue":"q"}"#, #"{"args":{},"more":1}"#, #"{"args":{"a":1e999}}"#, #"{"args":"\uD800"}"#,
-        #"{"args":{},"queue":1}"#, #"{"args":{},"queue":null}"#, #"{"args":{},"queue":""}"#, #"{"args":{},"queue":"a\u0000"}"#, #"{"args":{},"priority":"5"}"#, #"{"args":{},"priority":0}"#,
-        #"{"args":{},"priority":10}"#, #"{"args":{},"priority":5.0}"#, #"{"args":{},"priority":null}"#, #"{"args":{},"run_at":1}"#, #"{"args":{},"run_at":"tomorrow"}"#, #"{"args":{},"run_at":"2026-01-01T00:00:00"}"#,
-        #"{"args":{},"unique_key":1}"#, #"{"args":{},"unique_key":""}"#, #"{"args":{},"unique_key":"\u0000"}"#, #"{"args":{},"max_attempts":0}"#, #"{"args":{},"max_attempts":1001}"#, #"{"args":{},"max_attempts":"1"}"#,
-        #"{"args":{},"timeout_ms":-1}"#, #"{"args":{},"timeout_ms":86400001}"#, #"{"args":{},"timeout_ms":true}"#, #"{"args":{},"tags":"t"}"#, #"{"args":{},"tags":[1]}"#, #"{"args":{},"tags":[""]}"#, #"{"args":{},"tags":["\u0000"]}"#,
+        "", "null", "[]", "{}", #"{"args":{}"#, #"{"args":{}}x"#, #"{"args":{},}"#, #"{"args":}"#, #"{"queue":"q"}"#, #"{"args":{},"more":1}"#,
+        #"{"args":{"a":1e999}}"#, #"{"args":"\uD800"}"#,
+        #"{"args":{},"queue":1}"#, #"{"args":{},"queue":null}"#, #"{"args":{},"queue":""}"#, #"{"args":{},"queue":"a\u0000"}"#, #"{"args":{},"priority":"5"}"#,
+        #"{"args":{},"priority":0}"#,
+        #"{"args":{},"priority":10}"#, #"{"args":{},"priority":5.0}"#, #"{"args":{},"priority":null}"#, #"{"args":{},"run_at":1}"#,
+        #"{"args":{},"run_at":"tomorrow"}"#, #"{"args":{},"run_at":"2026-01-01T00:00:00"}"#,
+        #"{"args":{},"unique_key":1}"#, #"{"args":{},"unique_key":""}"#, #"{"args":{},"unique_key":"\u0000"}"#, #"{"args":{},"max_attempts":0}"#,
+        #"{"args":{},"max_attempts":1001}"#, #"{"args":{},"max_attempts":"1"}"#,
+        #"{"args":{},"timeout_ms":-1}"#, #"{"args":{},"timeout_ms":86400001}"#, #"{"args":{},"timeout_ms":true}"#, #"{"args":{},"tags":"t"}"#,
+        #"{"args":{},"tags":[1]}"#, #"{"args":{},"tags":[""]}"#, #"{"args":{},"tags":["\u0000"]}"#,
     ]) func aBrokenDraftIsRefusedAsMalformed(_ json: String) {
         guard case .failure(let refusal) = JobDraft.read(json) else {
             Issue.record("\(json) was taken")
@@ -50,8 +59,12 @@ import Testing
         func text(_ n: Int) -> String { String(repeating: "x", count: n) }
         #expect(draft { $0.queue = text(256) } && !draft { $0.queue = text(257) })
         #expect(draft { $0.uniqueKey = text(1024) } && !draft { $0.uniqueKey = text(1025) })
-        #expect(draft { $0.tags = Array(repeating: text(128), count: 32) } && !draft { $0.tags = Array(repeating: "t", count: 33) } && !draft { $0.tags = [text(129)] })
-        #expect(draft { $0.args = Array("\"\(text(JobDraft.maxArgsBytes - 2))\"".utf8) } && !draft { $0.args = Array("\"\(text(JobDraft.maxArgsBytes - 1))\"".utf8) })
+        #expect(
+            draft { $0.tags = Array(repeating: text(128), count: 32) } && !draft { $0.tags = Array(repeating: "t", count: 33) }
+                && !draft { $0.tags = [text(129)] })
+        #expect(
+            draft { $0.args = Array("\"\(text(JobDraft.maxArgsBytes - 2))\"".utf8) }
+                && !draft { $0.args = Array("\"\(text(JobDraft.maxArgsBytes - 1))\"".utf8) })
         for (kind, ok) in [("", false), (text(256), true), (text(257), false), ("a\0", false)] {
             if case .success = JobDraft.read(#"{"args":{}}"#, kind: kind) { #expect(ok) } else { #expect(!ok) }
         }
@@ -60,7 +73,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"a":"\u0000"}"#, true), (#"{"\u0000":1}"#, true), (#""\u0000"#, true), (#""\\\u0000""#, true), (#""\\\\\u0000""#, true), (#""\u0001\u0000""#, true), (#""\\u0000""#, false), (#""\\\\u0000""#, false),
+        (#"{"a":"\u0000"}"#, true), (#"{"\u0000":1}"#, true), (#""\u0000"#, true), (#""\\\u0000""#, true), (#""\\\\\u0000""#, true), (#""\u0001\u0000""#, true),
+        (#""\\u0000""#, false), (#""\\\\u0000""#, false),
         (#""u0000""#, false), (#""\u00000"#, true), (#""\u0001""#, false), (#""\u000"#, false), ("\\", false), (#"\u000"#, false), ("", false),
     ]) func onlyAnEscapedNULIsOne(_ json: String, _ expected: Bool) {
         #expect(JobDraft.escapesNUL(Array(json.utf8)) == expected, "\(json)")
@@ -77,7 +91,9 @@ import Testing
 
     @Test func mutatedDraftsNeverTrapAndKeepTheRules() {
         var random = Seeded(8)
-        let whole = Array(#"{"args":{"a":"\\u0000"},"queue":"q","priority":3,"run_at":"2026-01-01T00:00:00Z","unique_key":"u","max_attempts":3,"timeout_ms":10,"tags":["a","b"]}"#.utf8)
+        let whole = Array(
+            #"{"args":{"a":"\\u0000"},"queue":"q","priority":3,"run_at":"2026-01-01T00:00:00Z","unique_key":"u","max_attempts":3,"timeout_ms":10,"tags":["a","b"]}"#
+                .utf8)
         for _ in 0..<6_000 {
             var bytes = whole
             for _ in 0..<Int.random(in: 1...3, using: &random) { bytes[Int.random(in: 0..<bytes.count, using: &random)] = whole.randomElement(using: &random)! }
@@ -132,7 +148,8 @@ import Testing
 @Suite struct RetryPolicyTests {
     /// attempt^4 seconds, as in River's schedule.
     static let seconds: [Int64] = [
-        1, 16, 81, 256, 625, 1296, 2401, 4096, 6561, 10000, 14641, 20736, 28561, 38416, 50625, 65536, 83521, 104_976, 130_321, 160_000, 194_481, 234_256, 279_841, 331_776,
+        1, 16, 81, 256, 625, 1296, 2401, 4096, 6561, 10000, 14641, 20736, 28561, 38416, 50625, 65536, 83521, 104_976, 130_321, 160_000, 194_481, 234_256,
+        279_841, 331_776,
     ]
 
     @Test func waitsGrowWithTheFourthPowerWithinTenPercent() {

@@ -16,7 +16,8 @@ import Testing
             ReadingBatch.read(payload) { row in
                 rows.append(
                     Row(
-                        meter: String(decoding: row.meter, as: UTF8.self), facility: row.facility.map { String(decoding: $0, as: UTF8.self) }, timestamp: row.timestamp.microseconds,
+                        meter: String(decoding: row.meter, as: UTF8.self), facility: row.facility.map { String(decoding: $0, as: UTF8.self) },
+                        timestamp: row.timestamp.microseconds,
                         current: row.current))
             }
         }
@@ -31,7 +32,9 @@ import Testing
 
     private func batch(_ rows: [Row]) -> ReadingBatch {
         var batch = ReadingBatch()
-        for row in rows { batch.append(meter: row.meter.utf8, facility: row.facility?.utf8, timestamp: Timestamp(microseconds: row.timestamp), current: row.current) }
+        for row in rows {
+            batch.append(meter: row.meter.utf8, facility: row.facility?.utf8, timestamp: Timestamp(microseconds: row.timestamp), current: row.current)
+        }
         return batch
     }
 

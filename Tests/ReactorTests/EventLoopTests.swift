@@ -1,7 +1,8 @@
 import CLinux
-@testable import Reactor
 import Synchronization
 import Testing
+
+@testable import Reactor
 
 /// What a test's handlers noted, on the loop.
 private final class Notes {

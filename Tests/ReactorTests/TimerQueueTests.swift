@@ -1,5 +1,6 @@
-@testable import Reactor
 import Testing
+
+@testable import Reactor
 
 @Suite struct TimerQueueTests {
     /// Everything that is due at a time, in order.

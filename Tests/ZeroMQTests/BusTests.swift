@@ -174,7 +174,9 @@ import ZeroMQ
             #expect(Set(lines) == ["request disconnected", "batch rows"])
             #expect(client.epoch(link: 0) == 2 && second?.peers == ["c", "w"])
             let seen = hands.notes.lines
-            #expect(seen.contains("down 0") && seen.filter { $0 == "up 0 new" }.count == 2 && seen.filter { $0 == "ingest s rows" }.count == 2 && seen.filter { $0 == "request r ask" }.count == 1)
+            #expect(
+                seen.contains("down 0") && seen.filter { $0 == "up 0 new" }.count == 2 && seen.filter { $0 == "ingest s rows" }.count == 2
+                    && seen.filter { $0 == "request r ask" }.count == 1)
             for client in [client, worker] { client.close(on: loop) }
             second?.kill(on: loop)
         }
@@ -182,7 +184,10 @@ import ZeroMQ
 
     @Test func callsGoToAllBrokersAndABatchToAnotherWhenItsBrokerIsLost() async throws {
         try await onBus { place, loop in
-            let brokers = [try TestBroker(place.context, place.endpoint(.inproc, "b"), epoch: 1, on: loop), try TestBroker(place.context, place.endpoint(.inproc, "c"), epoch: 2, on: loop)]
+            let brokers = [
+                try TestBroker(place.context, place.endpoint(.inproc, "b"), epoch: 1, on: loop),
+                try TestBroker(place.context, place.endpoint(.inproc, "c"), epoch: 2, on: loop),
+            ]
             let endpoints = brokers.map(\.endpoint)
             let (worker, hands) = try place.worker("w", endpoints, on: loop)
             await hands.notes.wait(for: "up 0 new", "up 1 new")

@@ -11,7 +11,8 @@ import ZeroMQ
             let (server, allowed, unknown) = (try CurveKeys.generate(), try CurveKeys.generate(), try CurveKeys.generate())
             var endpoint = place.endpoint(.tcp)
             endpoint.serverKey = server.publicKey
-            let broker = try TestBroker(place.context, endpoint, security: BusSecurity(secretKey: server.secretKey, clients: [allowed.publicKey: .api]), on: loop)
+            let broker = try TestBroker(
+                place.context, endpoint, security: BusSecurity(secretKey: server.secretKey, clients: [allowed.publicKey: .api]), on: loop)
             let stranger = try place.client("unknown key", [broker.endpoint], keys: unknown, on: loop)
             var plain = broker.endpoint
             plain.serverKey = nil
@@ -36,7 +37,8 @@ import ZeroMQ
             let (server, allowed, unknown) = (try CurveKeys.generate(), try CurveKeys.generate(), try CurveKeys.generate())
             var endpoint = place.endpoint(.tcp)
             endpoint.serverKey = server.publicKey
-            let broker = try TestBroker(place.context, endpoint, security: BusSecurity(secretKey: server.secretKey, clients: [allowed.publicKey: .api]), on: loop)
+            let broker = try TestBroker(
+                place.context, endpoint, security: BusSecurity(secretKey: server.secretKey, clients: [allowed.publicKey: .api]), on: loop)
             let listener = { (keys: CurveKeys?, notes: Notes) throws -> LoopSocket in
                 let socket = try ZMQSocket(place.context, .sub)
                 if let keys { try socket.useCurve(serverKey: server.publicKey, keys: keys) }
@@ -63,6 +65,8 @@ import ZeroMQ
     }
 
     @Test func addressesThatOthersCanReachAreOpen() {
-        for (address, open) in [("inproc://b", false), ("ipc:///tmp/b", false), ("tcp://127.0.0.1:1", true), ("tcp://*:1", true), ("", true)] { #expect(BusEndpoint.isOpen(address) == open) }
+        for (address, open) in [("inproc://b", false), ("ipc:///tmp/b", false), ("tcp://127.0.0.1:1", true), ("tcp://*:1", true), ("", true)] {
+            #expect(BusEndpoint.isOpen(address) == open)
+        }
     }
 }

@@ -91,7 +91,9 @@ struct Place {
         return limits
     }
 
-    func client(_ name: String, _ brokers: [BusEndpoint], keys: CurveKeys? = nil, limits: BusLimits = Place.quick, on loop: isolated EventLoop) throws -> BusClient {
+    func client(_ name: String, _ brokers: [BusEndpoint], keys: CurveKeys? = nil, limits: BusLimits = Place.quick, on loop: isolated EventLoop) throws
+        -> BusClient
+    {
         try BusClient(context, endpoints: brokers, hello: Hello(role: .api, name: name), keys: keys, limits: limits, on: loop)
     }
 

@@ -18,7 +18,9 @@ import ZeroMQ
             subscriber = try place.client("s", [broker.endpoint], on: loop)
         }
 
-        func publish(_ topic: String, _ text: String, state: Bool = true, on loop: isolated EventLoop) { publisher.publish(topic, Array(text.utf8), isState: state, on: loop) }
+        func publish(_ topic: String, _ text: String, state: Bool = true, on loop: isolated EventLoop) {
+            publisher.publish(topic, Array(text.utf8), isState: state, on: loop)
+        }
 
         /// Returns when the broker has taken what was published.
         func published(on loop: isolated EventLoop) async throws { _ = try await publisher.inspect(on: loop) }
@@ -52,7 +54,9 @@ import ZeroMQ
         try await onBus { place, loop in
             let scene = try Scene(place, transport, on: loop)
             try await scene.published(on: loop)
-            for (topic, text) in [("charging.A", "1"), ("charging.B", "2"), ("charging.A", "3"), ("vehicles.1", "other")] { scene.publish(topic, text, on: loop) }
+            for (topic, text) in [("charging.A", "1"), ("charging.B", "2"), ("charging.A", "3"), ("vehicles.1", "other")] {
+                scene.publish(topic, text, on: loop)
+            }
             try await scene.published(on: loop)
             try scene.subscribe(.charging, on: loop)
             #expect(await scene.notes.wait(for: 2) == ["charging.B=2", "charging.A=3"])
