@@ -19,8 +19,10 @@ CREATE TABLE heliograph.job (
     queue         text NOT NULL DEFAULT 'default',
     state         heliograph.job_state NOT NULL DEFAULT 'available',
     priority      smallint NOT NULL DEFAULT 5,
-    attempt       smallint NOT NULL DEFAULT 0,
-    max_attempts  smallint NOT NULL DEFAULT 25,
+    -- Only ever grows: (id, attempt) fences every completion. A run that does not count (snoozed, interrupted, never sent)
+    -- raises max_attempts instead.
+    attempt       integer NOT NULL DEFAULT 0,
+    max_attempts  integer NOT NULL DEFAULT 25,
     timeout_ms    integer NOT NULL DEFAULT 0,
     -- The broker that gave the running attempt out.
     epoch         bigint,
@@ -50,8 +52,8 @@ CREATE TABLE heliograph.job_history (
     queue         text NOT NULL,
     state         heliograph.job_state NOT NULL,
     priority      smallint NOT NULL,
-    attempt       smallint NOT NULL,
-    max_attempts  smallint NOT NULL,
+    attempt       integer NOT NULL,
+    max_attempts  integer NOT NULL,
     timeout_ms    integer NOT NULL,
     created_at    timestamptz NOT NULL,
     attempted_at  timestamptz,
@@ -116,6 +118,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
     new_id bigint;
 BEGIN
+    IF enqueue.max_attempts > 1000 THEN
+        RAISE EXCEPTION 'max_attempts must be 1 to 1000' USING ERRCODE = '23514';
+    END IF;
     LOOP
         INSERT INTO heliograph.job (kind, args, queue, priority, run_at, state, unique_key, max_attempts, timeout_ms, tags)
         VALUES (enqueue.kind, enqueue.args, enqueue.queue, enqueue.priority, coalesce(enqueue.run_at, now()),
@@ -134,5 +139,5 @@ END $$;
 
 ALTER TABLE heliograph.job ADD CONSTRAINT job_bounds CHECK (
     octet_length(kind) BETWEEN 1 AND 256 AND octet_length(queue) BETWEEN 1 AND 256
-    AND priority BETWEEN 1 AND 9 AND max_attempts BETWEEN 1 AND 1000 AND timeout_ms BETWEEN 0 AND 86400000
+    AND priority BETWEEN 1 AND 9 AND max_attempts >= 1 AND timeout_ms BETWEEN 0 AND 86400000
     AND (unique_key IS NULL OR octet_length(unique_key) BETWEEN 1 AND 1024));

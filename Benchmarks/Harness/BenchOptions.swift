@@ -15,7 +15,7 @@ public struct BenchOptions: Sendable {
     public init(root: String, executable: String, withPeers: Bool) {
         self.root = root
         self.withPeers = withPeers
-        server = [executable, "up", "--port", "0", "--vehicle-port", "0", "--workers", "telemetry"]
+        server = [executable, "up", "--port", "0", "--vehicle-port", "0"]
         python = root + "/.venv/bin/python"
         scale = 1
     }

@@ -11,8 +11,8 @@ enum Wrk {
     static func rate(_ url: String, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
         guard let wrk = TextFile.program("wrk") else { throw BenchError("wrk is not installed: scripts/bootstrap") }
         let seconds = bench.options.scaled(seconds)
-        _ = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d1s", url], on: loop)
-        let output = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d\(seconds)s", url], on: loop)
+        _ = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d1s", "--timeout", "30s", url], on: loop)
+        let output = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d\(seconds)s", "--timeout", "30s", url], on: loop)
         if output.contains("Non-2xx") || output.contains("Socket errors") {
             throw BenchError("wrk on \(url): \(output.split(separator: "\n").filter { $0.contains("Non-2xx") || $0.contains("errors") }.joined(separator: " "))")
         }

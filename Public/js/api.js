@@ -19,7 +19,7 @@ async function call(path, options = {}) {
   });
   const body = await response.json().catch(() => null);
   if (!response.ok || body === null || body.success === false) {
-    throw new Refused(response.status, body?.error ?? body?.message ?? `HTTP ${response.status}`);
+    throw new Refused(response.status, body?.error?.message ?? body?.error ?? body?.message ?? `HTTP ${response.status}`);
   }
   return body;
 }

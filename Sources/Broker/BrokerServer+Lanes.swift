@@ -11,6 +11,7 @@ extension BrokerServer {
     static let retryNs: Int64 = 200_000_000
 
     func runLanes(on loop: isolated EventLoop) {
+        if mayHaveStrays { return recoverStrays(on: loop) }
         if !insertLane.isRunning, !insertLane.waiting.isEmpty {
             insertLane.isRunning = true
             loop.spawn { await self.runInserts(on: loop) }
@@ -26,7 +27,7 @@ extension BrokerServer {
     }
 
     private func runInserts(on loop: isolated EventLoop) async {
-        while !insertLane.waiting.isEmpty {
+        while !insertLane.waiting.isEmpty, !mayHaveStrays {
             let batch = insertLane.take(Self.batch)
             do throws(PostgresError) {
                 let results = try await store.insert(batch)
@@ -42,15 +43,16 @@ extension BrokerServer {
                 Log.warning("jobs not inserted", ["count": String(batch.count), "error": error.description])
                 let refusal = Refusal(error.isConnectionLost ? .disconnected : .storage, error.description, retry: error.isRetryable)
                 for insert in batch { core.insertFailed(insert, refusal) }
-                if error.isConnectionLost { await recoverStrays(on: loop) }
+                if error.isConnectionLost { mayHaveStrays = true }
             }
             flush(on: loop)
         }
         insertLane.isRunning = false
+        if mayHaveStrays { recoverStrays(on: loop) }
     }
 
     private func runClaims(on loop: isolated EventLoop) async {
-        while !claimLane.waiting.isEmpty {
+        while !claimLane.waiting.isEmpty, !mayHaveStrays {
             let wanted = claimLane.take(.max)
             do throws(PostgresError) {
                 let jobs = try await store.claim(wanted)
@@ -58,44 +60,56 @@ extension BrokerServer {
             } catch {
                 Log.warning("no jobs claimed", ["error": error.description])
                 core.claimFailed(wanted)
-                if error.isConnectionLost { await recoverStrays(on: loop) }
+                if error.isConnectionLost { mayHaveStrays = true }
             }
             flush(on: loop)
         }
         claimLane.isRunning = false
+        if mayHaveStrays { recoverStrays(on: loop) }
     }
 
-    /// After a claim whose answer was lost: rows may say that this broker runs them, and it does not know them.
-    private func recoverStrays(on loop: isolated EventLoop) async {
+    /// After a claim whose answer was lost: rows may say that this broker runs them, and it does not know them. They are
+    /// looked for while no lane is at work, or what a lane has committed and not yet told would look like a stray.
+    private func recoverStrays(on loop: isolated EventLoop) {
+        guard !isRecovering, !insertLane.isRunning, !claimLane.isRunning, !outcomeLane.isRunning else { return }
+        isRecovering = true
+        loop.spawn {
+            await self.findStrays(on: loop)
+            self.isRecovering = false
+            self.runLanes(on: loop)
+        }
+    }
+
+    private func findStrays(on loop: isolated EventLoop) async {
         do throws(PostgresError) {
-            let strays = try await store.strays(known: core.knownRuns())
+            var known = core.knownRuns()
+            for work in outcomeLane.waiting { known.insert(work.run) }
+            let strays = try await store.strays(known: known)
             outcomeLane.waiting += strays.map(OutcomeWork.unclaim)
-            runLanes(on: loop)
+            mayHaveStrays = false
         } catch {
             Log.warning("stray jobs not looked for; tried again", ["error": error.description])
-            loop.after(ns: Self.retryNs) { [weak self] in
-                loop.spawn { [weak self] in await self?.recoverStrays(on: loop) }
-            }
+            await loop.sleep(ns: Self.retryNs)
         }
     }
 
     private func runOutcomes(on loop: isolated EventLoop) async {
-        while !outcomeLane.waiting.isEmpty {
+        while !outcomeLane.waiting.isEmpty, !mayHaveStrays {
             let batch = outcomeLane.take(Self.batch)
-            do throws(PostgresError) {
-                try await write(batch)
-            } catch {
+            let left = await write(batch)
+            if !left.isEmpty {
                 // Outcomes are never dropped: the workers keep theirs until settled, this broker keeps all in order.
-                Log.warning("outcomes not written; tried again", ["count": String(batch.count), "error": error.description])
-                outcomeLane.waiting.insert(contentsOf: batch, at: 0)
+                outcomeLane.waiting.insert(contentsOf: left, at: 0)
                 await loop.sleep(ns: Self.retryNs)
             }
             flush(on: loop)
         }
         outcomeLane.isRunning = false
+        if mayHaveStrays { recoverStrays(on: loop) }
     }
 
-    private func write(_ batch: [OutcomeWork]) async throws(PostgresError) {
+    /// Writes a batch in up to three transactions; returns what the database did not take.
+    private func write(_ batch: [OutcomeWork]) async -> [OutcomeWork] {
         var outcomes: [StoreWork.Outcome] = []
         var released: [JobRun] = []
         var adoptions: [StoreWork.Adoption] = []
@@ -107,21 +121,45 @@ extension BrokerServer {
             case .adopt(let adoption): adoptions.append(adoption)
             }
         }
-        if !outcomes.isEmpty {
-            let results = try await store.settle(outcomes)
-            for (outcome, result) in zip(outcomes, results) {
-                core.settle(outcome.run, peer: outcome.peer, fenced: result.isFenced)
-                if let kind = result.discardedKind { core.discarded(outcome, kind: kind) }
-                if outcome.kind == .returned { core.wokenAll() }
-            }
+        var left: [OutcomeWork] = []
+        if !outcomes.isEmpty, await !attempt({ () async throws(PostgresError) in try await settle(outcomes) }) {
+            left += outcomes.map(OutcomeWork.outcome)
         }
-        if !released.isEmpty {
-            try await store.release(released)
-            core.wokenAll()
+        if !released.isEmpty, await !attempt({ () async throws(PostgresError) in try await release(released) }) {
+            left += released.map(OutcomeWork.release)
         }
-        if !adoptions.isEmpty {
-            let kinds = try await store.adopt(adoptions.map(\.run))
-            for adoption in adoptions { core.adopted(adoption, kind: kinds[adoption.run.id]) }
+        if !adoptions.isEmpty, await !attempt({ () async throws(PostgresError) in try await adopt(adoptions) }) {
+            left += adoptions.map(OutcomeWork.adopt)
         }
+        return left
+    }
+
+    private func attempt(_ body: () async throws(PostgresError) -> Void) async -> Bool {
+        do throws(PostgresError) {
+            try await body()
+            return true
+        } catch {
+            Log.warning("outcomes not written; tried again", ["error": error.description])
+            return false
+        }
+    }
+
+    private func settle(_ outcomes: [StoreWork.Outcome]) async throws(PostgresError) {
+        let results = try await store.settle(outcomes)
+        for (outcome, result) in zip(outcomes, results) {
+            core.settle(outcome.run, peer: outcome.peer, fenced: result.isFenced)
+            if let kind = result.discardedKind { core.discarded(outcome, kind: kind) }
+            if outcome.kind == .returned { core.wokenAll() }
+        }
+    }
+
+    private func release(_ runs: [JobRun]) async throws(PostgresError) {
+        try await store.release(runs)
+        core.wokenAll()
+    }
+
+    private func adopt(_ adoptions: [StoreWork.Adoption]) async throws(PostgresError) {
+        let kinds = try await store.adopt(adoptions.map(\.run))
+        for adoption in adoptions { core.adopted(adoption, kind: kinds[adoption.run.id]) }
     }
 }

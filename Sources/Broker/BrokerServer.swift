@@ -22,6 +22,9 @@ public final class BrokerServer {
     var insertLane = Lane<StoreWork.Insert>()
     var outcomeLane = Lane<OutcomeWork>()
     var claimLane = Lane<(kind: String, count: Int)>()
+    /// A claim's answer was lost: the lanes pause until the table was looked at.
+    var mayHaveStrays = false
+    var isRecovering = false
     /// Which router socket a peer talks through.
     private var routes: [[UInt8]: Int] = [:]
     private(set) var isStopped = false
@@ -36,6 +39,14 @@ public final class BrokerServer {
         case release(JobRun)
         case unclaim(JobRun)
         case adopt(StoreWork.Adoption)
+
+        var run: JobRun {
+            switch self {
+            case .outcome(let outcome): outcome.run
+            case .release(let run), .unclaim(let run): run
+            case .adopt(let adoption): adoption.run
+            }
+        }
     }
 
     /// A queue with at most one batch under way: what comes meanwhile is gathered. That is the group commit.

@@ -99,13 +99,14 @@ package enum JobSQL {
         SELECT judged.id, judged.discard, j.kind FROM judged JOIN heliograph.job AS j USING (id)
         """)
 
-    /// Ids, attempts, delays in ms: run again later, the attempt is given back. Returns the ids that were current.
+    /// Ids, attempts, delays in ms: run again later, and the run does not count. Returns the ids that were current.
+    /// The attempt stays as it is and the job gets one more: an attempt's number never comes twice, or it would fence nothing.
     /// A key that another job took meanwhile makes the waiting one the survivor: this run's job goes on without its key.
     static let giveBack = Statement(
         """
         UPDATE heliograph.job AS j
         SET state = (CASE WHEN d.delay > 0 THEN 'scheduled' ELSE 'available' END)::heliograph.job_state,
-            run_at = now() + d.delay * interval '1 ms', attempt = j.attempt - 1, epoch = NULL,
+            run_at = now() + d.delay * interval '1 ms', max_attempts = j.max_attempts + 1, epoch = NULL,
             unique_key = CASE WHEN j.unique_key IS NOT NULL AND EXISTS (
                 SELECT FROM heliograph.job AS k WHERE k.unique_key = j.unique_key AND k.state IN ('available', 'scheduled', 'retryable'))
                 THEN NULL ELSE j.unique_key END
