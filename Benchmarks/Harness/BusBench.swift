@@ -22,7 +22,8 @@ enum BusBench {
             bench.record(
                 Figure(
                     name, value, "requests/s", reference: "bare zmq_proxy ROUTER-DEALER", reference,
-                    conditions: "\(isSecure ? "CURVE over" : "plain") loopback tcp on both sides, 64-byte payload, \(inFlight) in flight, one client, one worker"))
+                    conditions:
+                        "\(isSecure ? "CURVE over" : "plain") loopback tcp on both sides, 64-byte payload, \(inFlight) in flight, one client, one worker"))
         }
     }
 

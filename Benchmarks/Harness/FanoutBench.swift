@@ -32,7 +32,8 @@ enum FanoutBench {
             await loop.sleep(ns: 3_000_000_000)
             let bytes = Double(try server.child.residentBytes() - before) / Double(count)
             bench.record(
-                Figure("fanout.idle_kb", bytes / 1024, "KB", conditions: "resident memory of the server for \(count) more idle WebSockets after \(early), each"))
+                Figure("fanout.idle_kb", bytes / 1024, "KB", conditions: "resident memory of the server for \(count) more idle WebSockets after \(early), each")
+            )
         }
         await dismiss(first)
         if wanted.contains("fanout.deliveries") {

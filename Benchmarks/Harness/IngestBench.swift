@@ -33,7 +33,10 @@ enum IngestBench {
 
     private static func empty(_ postgres: PostgresConfig, on loop: isolated EventLoop) async throws {
         try await QueueBench.statements(
-            ["TRUNCATE public.time_i_data, heliograph.charging_latest, heliograph.job, heliograph.job_history", "VACUUM ANALYZE public.time_i_data", "CHECKPOINT"],
+            [
+                "TRUNCATE public.time_i_data, heliograph.charging_latest, heliograph.job, heliograph.job_history", "VACUUM ANALYZE public.time_i_data",
+                "CHECKPOINT",
+            ],
             postgres, on: loop)
     }
 
@@ -115,7 +118,9 @@ enum IngestBench {
         }
     }
 
-    private static func copyByPSQL(_ rows: IngestRows, _ psql: String, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
+    private static func copyByPSQL(_ rows: IngestRows, _ psql: String, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop) async throws
+        -> Double
+    {
         let file = bench.directory + "/readings.csv"
         var csv: [UInt8] = []
         csv.reserveCapacity(rows.count * 64)

@@ -15,8 +15,7 @@ enum Results {
     static func keep(_ lines: [[UInt8]], of benches: Set<String>, in path: String) throws(BenchError) {
         var kept: [UInt8] = []
         for line in (TextFile.read(path) ?? "").split(separator: "\n") {
-            // ok: a line that cannot be read is not one of ours to lose
-            let name = (try? JSONValue.parse(Array(line.utf8)))?["bench"]?.string
+            let name = (try? JSONValue.parse(Array(line.utf8)))?["bench"]?.string  // ok: an unreadable line is kept
             if let name, benches.contains(name) { continue }
             kept += Array(line.utf8) + [0x0A]
         }

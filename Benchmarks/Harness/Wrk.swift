@@ -14,7 +14,8 @@ enum Wrk {
         _ = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d1s", "--timeout", "30s", url], on: loop)
         let output = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d\(seconds)s", "--timeout", "30s", url], on: loop)
         if output.contains("Non-2xx") || output.contains("Socket errors") {
-            throw BenchError("wrk on \(url): \(output.split(separator: "\n").filter { $0.contains("Non-2xx") || $0.contains("errors") }.joined(separator: " "))")
+            throw BenchError(
+                "wrk on \(url): \(output.split(separator: "\n").filter { $0.contains("Non-2xx") || $0.contains("errors") }.joined(separator: " "))")
         }
         return try number(after: "Requests/sec:", in: output, "wrk")
     }

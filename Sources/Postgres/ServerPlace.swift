@@ -42,7 +42,9 @@ struct ServerPlace {
     static func find(_ data: String) -> ServerPlace {
         let data = Files.absolute(data)
         let own = ServerPlace(data: data, base: data)
-        guard ServerAccount.isRoot, let account = try? ServerAccount.choose(cluster: own.cluster), account.obstacle(on: data) != nil else { return own }
+        guard ServerAccount.isRoot, let account = try? ServerAccount.choose(cluster: own.cluster),  // ok: `start` reports what is wrong
+            account.obstacle(on: data) != nil
+        else { return own }
         var digest: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in data.utf8 { digest = (digest ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
         return ServerPlace(data: data, base: "\(fallback)/\(String(digest, radix: 16))")

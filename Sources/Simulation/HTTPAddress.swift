@@ -61,11 +61,12 @@ public struct HTTPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Opens a non-blocking socket and starts to connect; a negative descriptor comes with the errno.
     package func connect() -> (fd: Int32, errno: Int32) {
-        let family = switch place {
-        case .v4: AF_INET
-        case .v6: AF_INET6
-        case .unix: AF_UNIX
-        }
+        let family =
+            switch place {
+            case .v4: AF_INET
+            case .v6: AF_INET6
+            case .unix: AF_UNIX
+            }
         let fd = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard fd >= 0 else { return (-1, hg_errno()) }
         let result: Int32

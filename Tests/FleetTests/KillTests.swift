@@ -39,7 +39,8 @@ import Testing
             broker = try await fleet.start("broker", on: loop)
             try await goesOn("kill -9 of the broker", on: loop)
             try await eventually("three fifths are done", seconds: 120, on: loop) { try await fleet.count(effects) > jobs * 3 / 5 }
-            _ = try await fleet.pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            _ = try await fleet.pool.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
             try await goesOn("the end of every PostgreSQL backend", on: loop)
             try await eventually("the queue is empty", seconds: 240, on: loop) {
                 try await fleet.count("SELECT count(*) FROM heliograph.job") == 0
@@ -72,7 +73,8 @@ import Testing
                     for batch in stride(from: sender, to: batches, by: 4) {
                         let body = Self.rows(batch)
                         while true {
-                            if let answer = try? await client.post("/api/ingest/charging", headers: headers, body: body), answer.status == 200 { break }  // ok: sent again
+                            let answer = try? await client.post("/api/ingest/charging", headers: headers, body: body)  // ok: sent again
+                            if answer?.status == 200 { break }
                             await loop.sleep(ns: 50_000_000)
                         }
                         acknowledged += 1
@@ -94,7 +96,8 @@ import Testing
             broker = try await fleet.start("broker", on: loop)
             try await goesOn("kill -9 of the broker", on: loop)
             try await eventually("three quarters", seconds: 120, on: loop) { acknowledged > batches * 3 / 4 }
-            _ = try await fleet.pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            _ = try await fleet.pool.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
             try await goesOn("the end of every PostgreSQL backend", on: loop)
             try await eventually("all senders are done", seconds: 240, on: loop) { senders == 0 }
             #expect(acknowledged == batches)

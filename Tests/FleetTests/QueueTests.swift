@@ -150,7 +150,8 @@ import ZeroMQ
                     attempts.append(context.attempt)
                     if context.attempt == 1 {
                         // Somebody takes the job away while it runs.
-                        _ = try await pool.query("UPDATE heliograph.job SET attempt = attempt + 1, state = 'available', epoch = NULL WHERE id = $1", Parameters(context.id))
+                        _ = try await pool.query(
+                            "UPDATE heliograph.job SET attempt = attempt + 1, state = 'available', epoch = NULL WHERE id = $1", Parameters(context.id))
                     }
                     try await context.finish(in: pool) { transaction in
                         _ = try await transaction.query("INSERT INTO probe_effect VALUES ($1, $2::integer)", Parameters(context.id, Int64(context.attempt)))

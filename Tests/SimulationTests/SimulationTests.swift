@@ -77,7 +77,8 @@ struct SimulationTests {
     @Test func `overlapping sessions are left out and counted`() {
         let site = SiteCatalogue(stations: [("S", ChargerType.all[0])]).sites[0]
         let make = { (id: String, from: Int64, to: Int64) in
-            ChargingSession(stationID: "S", sessionID: id, arrival: start.adding(seconds: from), departure: start.adding(seconds: to), zone: .utc, deliveredKwh: 3)
+            ChargingSession(
+                stationID: "S", sessionID: id, arrival: start.adding(seconds: from), departure: start.adding(seconds: to), zone: .utc, deliveredKwh: 3)
         }
         let series = MeterSeries(site: site, sessions: [make("a", 0, 7200), make("b", 3600, 10_800), make("c", 7200, 14_400), make("d", 20_000, 20_060)])
         #expect(series.count == 2 && series.skipped == 2)

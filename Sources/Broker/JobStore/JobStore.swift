@@ -186,12 +186,38 @@ public final class JobStore {
             }
         }
         var items: [(Statement, Parameters)] = []
-        if !done.isEmpty { items.append((JobSQL.complete, Parameters { done.append(to: &$0); $0.appendJSONArray(done.json) })) }
+        if !done.isEmpty {
+            items.append(
+                (
+                    JobSQL.complete,
+                    Parameters {
+                        done.append(to: &$0)
+                        $0.appendJSONArray(done.json)
+                    }
+                ))
+        }
         if !failed.isEmpty {
             items.append(
-                (JobSQL.fail, Parameters { failed.append(to: &$0); $0.append(failed.texts); $0.append(failed.flags); $0.append(failed.delays) }))
+                (
+                    JobSQL.fail,
+                    Parameters {
+                        failed.append(to: &$0)
+                        $0.append(failed.texts)
+                        $0.append(failed.flags)
+                        $0.append(failed.delays)
+                    }
+                ))
         }
-        if !back.isEmpty { items.append((JobSQL.giveBack, Parameters { back.append(to: &$0); $0.append(back.delays) })) }
+        if !back.isEmpty {
+            items.append(
+                (
+                    JobSQL.giveBack,
+                    Parameters {
+                        back.append(to: &$0)
+                        $0.append(back.delays)
+                    }
+                ))
+        }
         let answers = try await pool.batch(items)
         var results = [Settled](repeating: Settled(isFenced: true), count: outcomes.count)
         var next = 0

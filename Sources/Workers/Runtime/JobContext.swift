@@ -41,11 +41,13 @@ public final class JobContext {
     /// Finishes the job inside the handler's own transaction: its rows and the completion are committed together, or
     /// neither is. Call it last in the transaction. Fails (and so rolls back) when the run is no longer the job's current one.
     public func complete(in transaction: PostgresTransaction) async throws {
-        _ = try await transaction.query(Self.completeJob, Parameters { p in
-            p.append(id)
-            p.append(Int64(attempt))
-            p.appendJSON(output.isEmpty ? nil : output)
-        })
+        _ = try await transaction.query(
+            Self.completeJob,
+            Parameters { p in
+                p.append(id)
+                p.append(Int64(attempt))
+                p.appendJSON(output.isEmpty ? nil : output)
+            })
         wasCompletedInTransaction = true
     }
 

@@ -46,7 +46,6 @@ public final class ChargingTelemetry {
 
     // MARK: Readings
 
-
     private func commitReadings(_ payloads: [[UInt8]], on loop: isolated EventLoop) async -> [Result<[UInt8], Refusal>] {
         var copy = CopyBuffer(capacity: payloads.reduce(0) { $0 + $1.count } * 2)
         var newest = NewestReadings()
@@ -109,8 +108,10 @@ public final class ChargingTelemetry {
             }
             // In the order of the ids, so that two groups never wait for each other in a circle.
             let entries = newest.sorted { $0.meter < $1.meter }
-            _ = try await transaction.query(Self.keepNewest, Parameters(
-                entries.map(\.meter), entries.map(\.timestamp), entries.map(\.current), entries.map { Int64($0.shard) }))
+            _ = try await transaction.query(
+                Self.keepNewest,
+                Parameters(
+                    entries.map(\.meter), entries.map(\.timestamp), entries.map(\.current), entries.map { Int64($0.shard) }))
             return inserted
         }
     }
