@@ -7,6 +7,10 @@ import Reactor
 extension BrokerServer {
     /// Most members of one batch.
     static let batch = 1_000
+    /// Outcomes that are worth a commit at once.
+    static let enoughOutcomes = 250
+    /// How long fewer of them are gathered after the commit before, ns.
+    static let gatherNs: Int64 = 5_000_000
     /// Wait before a batch that the database refused is tried again, ns.
     static let retryNs: Int64 = 200_000_000
 
@@ -103,6 +107,8 @@ extension BrokerServer {
                 await loop.sleep(ns: Self.retryNs)
             }
             flush(on: loop)
+            // Nobody waits for an outcome, but inserts wait for the disk: a few outcomes are not worth a commit of their own.
+            if batch.count < Self.enoughOutcomes, outcomeLane.waiting.count < Self.enoughOutcomes { await loop.sleep(ns: Self.gatherNs) }
         }
         outcomeLane.isRunning = false
         if mayHaveStrays { recoverStrays(on: loop) }

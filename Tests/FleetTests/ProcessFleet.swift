@@ -60,15 +60,16 @@ final class ProcessFleet {
         await pool.close(on: loop)
         removeTree(data)
     }
+}
 
-    private func removeTree(_ path: String) {
-        guard let entries = opendir(path) else { return }
-        while let entry = readdir(entries) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
-            if name == "." || name == ".." { continue }
-            if entry.pointee.d_type == UInt8(DT_DIR) { removeTree(path + "/" + name) } else { unlink(path + "/" + name) }
-        }
-        closedir(entries)
-        rmdir(path)
+/// Removes a folder and what is in it.
+func removeTree(_ path: String) {
+    guard let entries = opendir(path) else { return }
+    while let entry = readdir(entries) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+        if name == "." || name == ".." { continue }
+        if entry.pointee.d_type == UInt8(DT_DIR) { removeTree(path + "/" + name) } else { unlink(path + "/" + name) }
     }
+    closedir(entries)
+    rmdir(path)
 }
