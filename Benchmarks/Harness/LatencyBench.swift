@@ -19,6 +19,7 @@ enum LatencyBench {
         func add(_ value: Double) { ms.withLock { $0.append(value) } }
         func clear() { ms.withLock { $0.removeAll(keepingCapacity: true) } }
         var count: Int { ms.withLock { $0.count } }
+        var raw: [Double] { ms.withLock { $0 } }
         var sorted: [Double] { ms.withLock { $0.sorted() } }
     }
 
@@ -57,6 +58,7 @@ enum LatencyBench {
         await fleet.stop()
         if let failure { throw failure }
         let sorted = delays.sorted
+        for (n, x) in delays.raw.enumerated() where x > 8 { print(n, x) }
         guard sorted.count == count else { throw BenchError("\(sorted.count) of \(count) jobs started") }
         let conditions = "\(perSecond) jobs/s offered for \(count / perSecond) s, open loop, due time to handler start"
         for (name, share) in [("queue.latency.p50", 0.5), ("queue.latency.p99", 0.99)] where wanted.contains(name) {

@@ -13,7 +13,8 @@ struct ChargingScenario {
     /// - Parameters:
     ///   - file: a session file; nil looks for `shared/data/ev-sessions` beside the project.
     ///   - meters: at most so many stations.
-    init(file: String?, home: Home?, meters: Int, seed: UInt64, offset: UTCOffset) throws {
+    ///   - busyAt: shifts the sessions so that at this time it is a Wednesday's late morning; nil keeps weekdays and hours.
+    init(file: String?, home: Home?, meters: Int, seed: UInt64, offset: UTCOffset, busyAt: Timestamp? = nil) throws {
         let found = file ?? home.flatMap { Self.neighbour($0) }
         if let found {
             let read = try SessionFile(path: found)
@@ -33,10 +34,26 @@ struct ChargingScenario {
             sites = SiteCatalogue(stations: stations)
             origin = "generated sessions"
         }
+        if let busyAt {
+            let shift = Self.weekSeconds(busyAt, offset) - Self.busyWeekSecond
+            for i in sessions.indices {
+                sessions[i].arrival = sessions[i].arrival.adding(seconds: shift)
+                sessions[i].departure = sessions[i].departure.adding(seconds: shift)
+            }
+        }
         guard !sessions.isEmpty else { throw UsageError("no sessions in \(origin)") }
-        let mix = AnomalyMix(seed: seed, perSession: 0.15, perIdle: 0.03)
+        let mix = AnomalyMix(seed: seed, perSession: 0.25, perIdle: 0.05)
         let sessions = sessions
         series = sites.sites.map { MeterSeries(site: $0, sessions: sessions, mix: mix, seed: seed) }
+    }
+
+    /// Wednesday 11:00, counted from Thursday 00:00 as the epoch's weeks begin.
+    private static let busyWeekSecond: Int64 = 6 * 86_400 + 11 * 3600
+
+    /// Seconds since the local week began.
+    private static func weekSeconds(_ time: Timestamp, _ offset: UTCOffset) -> Int64 {
+        let local = time.seconds + offset.seconds
+        return local - Civil.floorDivide(local, ChargingSimulation.week) * ChargingSimulation.week
     }
 
     private static func neighbour(_ home: Home) -> String? {

@@ -31,13 +31,13 @@ enum Demo {
 
     private static let known = Statement("SELECT FROM heliograph.token WHERE hash = sha256(convert_to($1, 'UTF8')) AND scope = 'ingest'")
 
-    /// Plays the scenario until the process stops.
+    /// Plays the scenario until the process stops. Whenever it is started, the stations are busy: nobody looks at an empty garage.
     static func play(_ home: Home, _ settings: Settings, port: Int, token: String) async {
         do {
-            let scenario = try ChargingScenario(file: nil, home: home, meters: meters, seed: 7, offset: settings.offset)
+            let now = Clock.wall
+            let scenario = try ChargingScenario(file: nil, home: home, meters: meters, seed: 7, offset: settings.offset, busyAt: now)
             UpCommand.step("playing \(scenario.sites.sites.count) meters from \(scenario.origin)")
             guard let address = HTTPAddress(host: "127.0.0.1", port: UInt16(port)) else { return }
-            let now = Clock.wall
             let start = Timestamp(seconds: (now.seconds - historySeconds) / Int64(stepSeconds) * Int64(stepSeconds))
             let simulation = ChargingSimulation(
                 series: scenario.series, sessions: scenario.sessions, start: start, speed: 1, stepSeconds: stepSeconds)
