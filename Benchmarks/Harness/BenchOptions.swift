@@ -1,3 +1,5 @@
+import CLinux
+
 /// How benchmarks are run.
 public struct BenchOptions: Sendable {
     /// The project's directory: holds `Benchmarks/` and `Migrations/`.
@@ -13,6 +15,12 @@ public struct BenchOptions: Sendable {
 
     /// - Parameter executable: the heliograph program, with an absolute path.
     public init(root: String, executable: String, withPeers: Bool) {
+        // Programs are started elsewhere, with this in their arguments.
+        var root = root
+        if let absolute = realpath(root, nil) {
+            root = String(cString: absolute)
+            free(absolute)
+        }
         self.root = root
         self.withPeers = withPeers
         server = [executable, "up", "--port", "0", "--vehicle-port", "0"]

@@ -46,6 +46,7 @@ public enum Benchmarks {
         var failed: [String] = []
         for (part, body) in parts where wanted.contains(where: { $0.hasPrefix(part + ".") }) {
             let before = bench.figures.count
+            let cpu = ProcessorTime.now
             // One part that fails leaves the others their figures.
             do {
                 try await body()
@@ -54,7 +55,7 @@ public enum Benchmarks {
                 failed.append(part)
             }
             let figures = bench.figures[before...]
-            let lines = figures.map { $0.line(date: Clock.wall, commit: commit, machine: Results.machine) }
+            let lines = figures.map { $0.line(date: Clock.wall, commit: commit, machine: Results.machine + cpu.stolenSince) }
             for line in lines { Results.print(line) }
             if bench.options.scale == 1 { try Results.keep(lines, of: Set(figures.map(\.bench)), in: bench.options.results) }
         }

@@ -19,7 +19,6 @@ enum LatencyBench {
         func add(_ value: Double) { ms.withLock { $0.append(value) } }
         func clear() { ms.withLock { $0.removeAll(keepingCapacity: true) } }
         var count: Int { ms.withLock { $0.count } }
-        var raw: [Double] { ms.withLock { $0 } }
         var sorted: [Double] { ms.withLock { $0.sorted() } }
     }
 
@@ -27,6 +26,7 @@ enum LatencyBench {
         let postgres = try await bench.postgres(on: loop)
         try await QueueBench.statements(["TRUNCATE heliograph.job, heliograph.job_history", "VACUUM ANALYZE heliograph.job", "CHECKPOINT"], postgres, on: loop)
         let count = bench.options.scaled(perSecond * seconds)
+        let disk = try await DiskProbe.percentiles(bench.directory + "/probe", on: loop)
         let delays = Delays()
         let fleet = try await Fleet.start(postgres, slots: 64, prefetch: 64) { runtime, _, _, loop in
             runtime.onJob(QueueBench.kind) { context in
@@ -58,9 +58,8 @@ enum LatencyBench {
         await fleet.stop()
         if let failure { throw failure }
         let sorted = delays.sorted
-        for (n, x) in delays.raw.enumerated() where x > 8 { print(n, x) }
         guard sorted.count == count else { throw BenchError("\(sorted.count) of \(count) jobs started") }
-        let conditions = "\(perSecond) jobs/s offered for \(count / perSecond) s, open loop, due time to handler start"
+        let conditions = "\(perSecond) jobs/s offered for \(count / perSecond) s, open loop, due time to handler start; fdatasync of this disk just before: p50 \(disk.p50) ms, p99 \(disk.p99) ms"
         for (name, share) in [("queue.latency.p50", 0.5), ("queue.latency.p99", 0.99)] where wanted.contains(name) {
             bench.record(Figure(name, sorted[min(count - 1, Int(Double(count) * share))], "ms", conditions: conditions))
         }

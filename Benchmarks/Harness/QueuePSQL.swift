@@ -26,6 +26,7 @@ enum QueuePSQL {
         let claim = replace(JobSQL.claim.sql, ["ARRAY['\(QueueBench.kind)']", "ARRAY[\(batch)]", "0"])
         let complete = replace(JobSQL.complete.sql, ["ids", "attempts", "array_fill(NULL::jsonb, ARRAY[cardinality(ids)])"])
         return """
+            \(JobSQL.settings.map { "SET \($0.name) TO \($0.value);" }.joined(separator: " "))
             DO $loop$
             DECLARE
                 ids bigint[];

@@ -83,7 +83,9 @@ public final class BrokerServer {
                 throw BrokerError(.insecure, "\(endpoint.work) can be reached from outside: it needs keys; make them with 'heliograph keys new'")
             }
         }
-        let pool = PostgresPool(config.postgres, size: 4, name: "broker", on: loop)
+        var postgres = config.postgres
+        postgres.settings += JobSQL.settings
+        let pool = PostgresPool(postgres, size: 4, name: "broker", on: loop)
         let store = JobStore(pool)
         do {
             try await store.register(name: config.name)

@@ -12,7 +12,9 @@ enum BenchCommand {
         let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard length > 0 else { throw UsageError("cannot find the running program") }
         let executable = String(decoding: buffer[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
-        var options = BenchOptions(root: home.path, executable: executable, withPeers: getenv("PEERS").map { String(cString: $0) } == "1")
+        guard let root = realpath(home.path, nil) else { throw UsageError("\(home.path) is gone") }
+        defer { free(root) }
+        var options = BenchOptions(root: String(cString: root), executable: executable, withPeers: getenv("PEERS").map { String(cString: $0) } == "1")
         options.scale = try arguments.double("scale", 0.001...1) ?? 1
         let given = options
         try await Benchmarks.run(arguments.words, options: given, on: EventLoop(name: "bench"))

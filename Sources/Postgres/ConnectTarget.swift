@@ -49,7 +49,7 @@ final class ConnectTarget {
         """
         SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD'; SET extra_float_digits TO 1; SET standard_conforming_strings TO on; \
         SET statement_timeout TO \(max(0, config.statementTimeoutMs))
-        """
+        """ + config.settings.map { "; SET \($0.name) TO \($0.value)" }.joined()
     }
 }
 

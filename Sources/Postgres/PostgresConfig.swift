@@ -12,6 +12,8 @@ public struct PostgresConfig: Sendable {
     public var reconnectMaxMs = 2_000
     /// `statement_timeout` of every session; 0 is none.
     public var statementTimeoutMs = 30_000
+    /// Further settings of every session, as SET takes them.
+    public var settings: [(name: String, value: String)] = []
     /// How long a query waits for a connection before it fails as `unavailable`.
     public var waitLimitMs = 5_000
     /// Queries that may wait in a pool; more fail at once as `queueFull`.

@@ -21,7 +21,7 @@ extension BrokerCore {
         pendingInserts += 1
         // Claim on insert only where nothing older may be waiting, or a new job would overtake it.
         var claim = false
-        if draft.runAt == nil, let kind = kinds[draft.kind], !kind.mayHaveMore, kind.claiming == 0,
+        if draft.runAt == nil, let kind = kinds[draft.kind], !kind.mayHaveMore, kind.claiming == 0 || kind.isProbing,
             freeSlots(kind) > kind.ready.count + kind.reserved
         {
             claim = true
@@ -112,7 +112,8 @@ extension BrokerCore {
         counters.claims += 1
         for (kind, count) in asked {
             kinds[kind]?.claiming -= count
-            if got[kind, default: 0] < count { kinds[kind]?.mayHaveMore = false }
+            let wasWoken = kinds[kind]?.wokenMeanwhile ?? false
+            kinds[kind]?.mayHaveMore = wasWoken || got[kind, default: 0] >= count
             dispatch(kind)
         }
         for kind in got.keys { giveBackUnserved(kind) }
@@ -183,13 +184,18 @@ extension BrokerCore {
     /// Jobs of this kind may have become available.
     public mutating func woken(_ kind: String) {
         guard kinds[kind] != nil else { return }
-        kinds[kind]?.mayHaveMore = true
+        wake(kind)
         planClaims()
     }
 
     public mutating func wokenAll() {
-        for kind in kinds.keys { kinds[kind]?.mayHaveMore = true }
+        for kind in kinds.keys { wake(kind) }
         planClaims()
+    }
+
+    private mutating func wake(_ kind: String) {
+        kinds[kind]?.mayHaveMore = true
+        kinds[kind]?.wokenMeanwhile = true
     }
 
     // MARK: Dispatch
@@ -273,7 +279,7 @@ extension BrokerCore {
     /// Asks the store for jobs of every kind that has room, at most one claim per kind under way.
     mutating func planClaims() {
         guard !isStopping else { return }
-        for (name, kind) in kinds where kind.mayHaveMore && kind.claiming == 0 && !kind.workers.isEmpty {
+        for (name, kind) in kinds where (kind.mayHaveMore || kind.isProbeDue) && kind.claiming == 0 && !kind.workers.isEmpty {
             let window = kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) }
             let free = freeSlots(kind)
             let ahead = min(limits.readyAhead, window)
@@ -281,6 +287,9 @@ extension BrokerCore {
             // A small claim is worth its round trip only when somebody is idle.
             guard want >= max(1, min(ahead / 2, limits.claimBatch / 2)) || (free > 0 && kind.ready.count == 0 && want > 0) else { continue }
             kinds[name]?.claiming = want
+            kinds[name]?.isProbing = !kind.mayHaveMore
+            kinds[name]?.isProbeDue = false
+            kinds[name]?.wokenMeanwhile = false
             work.claims.append((kind: name, count: want))
         }
     }

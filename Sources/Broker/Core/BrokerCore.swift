@@ -116,7 +116,7 @@ public struct BrokerCore {
         }
         if nowNs - lastPollNs >= limits.pollNs {
             lastPollNs = nowNs
-            for kind in kinds.keys { kinds[kind]?.mayHaveMore = true }
+            for kind in kinds.keys { kinds[kind]?.isProbeDue = true }
             planClaims()
         }
     }

@@ -82,5 +82,11 @@ struct KindState {
     var claiming = 0
     /// The database may hold available jobs of this kind.
     var mayHaveMore = true
+    /// It should be looked whether it does, though nothing says so: meanwhile new jobs go on to be claimed as they are inserted.
+    var isProbeDue = false
+    /// The claim under way is such a look.
+    var isProbing = false
+    /// Word of available jobs came while a claim was under way, which may have missed them.
+    var wokenMeanwhile = false
     var cursor = 0
 }

@@ -2,6 +2,9 @@ package import Postgres
 
 /// The statements of the job store. Each takes arrays: one statement carries a whole batch.
 package enum JobSQL {
+    /// The job table empties and fills within seconds and is full of dead rows: whatever its statistics say, reading all of it is wrong.
+    package static let settings = [(name: "enable_seqscan", value: "off")]
+
     /// The cast keeps the planner from the index of running jobs, which stale statistics show as empty: it would be walked once per id.
     private static let isRunning = "j.state::text = 'running'"
 
@@ -54,17 +57,23 @@ package enum JobSQL {
     private static let historyColumns =
         "id, kind, queue, state, priority, attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, output, errors"
 
-    /// Ids, attempts, outputs (or null). Returns the ids that were current.
+    /// Ids, attempts, outputs (or null). Returns the ids that were current. `OFFSET 0` has each run looked up by its id: a join could as well be
+    /// planned to begin at the table, which looks empty whenever its statistics were taken between two bursts.
     package static let complete = Statement(
         """
-        WITH gone AS (
-            DELETE FROM heliograph.job AS j USING unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS d(id, attempt, output)
-            WHERE j.id = d.id AND j.attempt = d.attempt AND \(isRunning)
-            RETURNING j.*, d.output
+        WITH found AS MATERIALIZED (
+            SELECT j.id, d.output FROM unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS d(id, attempt, output),
+            LATERAL (
+                SELECT id FROM heliograph.job AS j
+                WHERE j.id = d.id AND j.attempt = d.attempt AND \(isRunning)
+                OFFSET 0 FOR UPDATE
+            ) AS j
+        ), gone AS (
+            DELETE FROM heliograph.job AS j WHERE j.id = ANY (ARRAY(SELECT id FROM found)) RETURNING j.*
         ), kept AS (
             INSERT INTO heliograph.job_history (\(historyColumns))
             SELECT id, kind, queue, 'completed', priority, attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, output, errors
-            FROM gone
+            FROM gone JOIN found USING (id)
         )
         SELECT id FROM gone
         """)

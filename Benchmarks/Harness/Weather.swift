@@ -1,0 +1,49 @@
+import CLinux
+import Glibc
+import Reactor
+
+/// How long this disk takes to make a page durable: no commit can be faster.
+enum DiskProbe {
+    /// 500 fdatasyncs of a page, 2 ms apart, in ms.
+    static func percentiles(_ path: String, on loop: isolated EventLoop) async throws(BenchError) -> (p50: Double, p99: Double) {
+        let pages = 500
+        var page = [UInt8](repeating: 1, count: 8192)
+        try TextFile.write(path, [UInt8](repeating: 0, count: pages * page.count))
+        let fd = open(path, O_WRONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw BenchError("cannot write \(path)") }
+        defer {
+            close(fd)
+            unlink(path)
+        }
+        fdatasync(fd)
+        var times: [Double] = []
+        for n in 0..<pages {
+            guard pwrite(fd, &page, page.count, n * page.count) == page.count else { throw BenchError("cannot write \(path)") }
+            let started = Clock.monotonicNs
+            fdatasync(fd)
+            times.append(Double((Clock.monotonicNs - started) / 10_000) / 100)
+            await loop.sleep(ns: 2_000_000)
+        }
+        times.sort()
+        return (times[pages / 2], times[pages * 99 / 100])
+    }
+}
+
+/// Processor time of the machine, to tell when a host gave the measurement less than it seems.
+struct ProcessorTime {
+    private let total: Double
+    private let stolen: Double
+
+    static var now: ProcessorTime {
+        let line = TextFile.read("/proc/stat")?.split(separator: "\n").first ?? ""
+        let numbers = line.split(separator: " ").dropFirst().compactMap { Double($0) }
+        return ProcessorTime(total: numbers.prefix(8).reduce(0, +), stolen: numbers.count > 7 ? numbers[7] : 0)
+    }
+
+    /// Empty below one percent.
+    var stolenSince: String {
+        let now = Self.now
+        let percent = (now.stolen - stolen) / max(1, now.total - total) * 100
+        return percent < 1 ? "" : ", \(Int(percent.rounded())) % of their time taken by the host"
+    }
+}
