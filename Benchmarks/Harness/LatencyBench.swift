@@ -59,7 +59,8 @@ enum LatencyBench {
         if let failure { throw failure }
         let sorted = delays.sorted
         guard sorted.count == count else { throw BenchError("\(sorted.count) of \(count) jobs started") }
-        let conditions = "\(perSecond) jobs/s offered for \(count / perSecond) s, open loop, due time to handler start; fdatasync of this disk just before: p50 \(disk.p50) ms, p99 \(disk.p99) ms"
+        let conditions =
+            "\(perSecond) jobs/s offered for \(count / perSecond) s, open loop, due time to handler start; fdatasync of this disk just before: p50 \(disk.p50) ms, p99 \(disk.p99) ms"
         for (name, share) in [("queue.latency.p50", 0.5), ("queue.latency.p99", 0.99)] where wanted.contains(name) {
             bench.record(Figure(name, sorted[min(count - 1, Int(Double(count) * share))], "ms", conditions: conditions))
         }

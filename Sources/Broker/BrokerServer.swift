@@ -135,17 +135,20 @@ public final class BrokerServer {
     private func receive(_ bytes: UnsafeBufferPointer<UInt8>, from identity: [UInt8], role: String?, router: Int, on loop: isolated EventLoop) {
         guard !isStopped else { return }
         var reader = FrameReader(bytes)
-        if core.peer(of: identity) == nil { routes[identity] = router }
+        // Once a frame: hashing a routing id costs as much as routing a message.
+        var known = core.peer(of: identity)
+        if known == nil { routes[identity] = router }
         do throws(FrameError) {
             while let view = try reader.next() {
                 if view.header.verb == .hello, let role, Hello(payload: view.payloadArray)?.role.rawValue != role {
                     core.malformedFrame(.unknownVerb(view.header.verb.rawValue), from: identity)
                     continue
                 }
-                if let peer = core.peer(of: identity) {
+                if let peer = known, view.header.verb != .goodbye {
                     core.receive(view, from: peer, nowNs: loop.nowNs)
                 } else {
                     core.receive(view, from: identity, nowNs: loop.nowNs)
+                    known = core.peer(of: identity)
                 }
             }
         } catch {
