@@ -109,12 +109,14 @@ import ZeroMQ
             scene.publish("charging.A", "1", on: loop)
             try await scene.live(on: loop)
             let before = scene.notes.lines.count
+            // A subscription that took effect late may have shown a gap before.
+            let gaps = scene.subscriber.gaps
             let hands = Hands()
             scene.subscriber.serve(Hello(role: .worker, name: "s", requests: ["r"], windows: Windows(requests: 1)), delegate: hands, on: loop)
             #expect(await hands.notes.wait(for: 1) == ["up 0"])
             scene.publish("charging.A", "2", on: loop)
             #expect(await scene.notes.wait(for: before + 1).suffix(1) == ["charging.A=2"])
-            #expect(scene.notes.lines.count == before + 1 && scene.subscriber.gaps == 0)
+            #expect(scene.notes.lines.count == before + 1 && scene.subscriber.gaps == gaps)
             scene.close(on: loop)
         }
     }
