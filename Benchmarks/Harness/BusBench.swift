@@ -41,11 +41,8 @@ enum BusBench {
     static func duration(_ ns: Int64, _ bench: Bench) -> Int64 { max(200_000_000, Int64(Double(ns) * bench.options.scale)) }
 
     private static func measure(_ keys: Keys?, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
-        let fleet = try await Fleet.start(try await bench.postgres(on: loop), keys: keys) { runtime, _, _, loop in
-            runtime.onRequest("bench.echo") {
-                _ = loop
-                return $0
-            }
+        let fleet = try await Fleet.start(try await bench.postgres(on: loop), keys: keys) { runtime, _, _, _ in
+            runtime.onRequest("bench.echo") { _, payload in payload }
         }
         let clientLoop = EventLoop(name: "bench-client")
         let (warmUp, time) = (duration(warmUpNs, bench), duration(measureNs, bench))

@@ -68,8 +68,7 @@ extension WorkerRuntime {
         guard requests.hasWaiting, !requests.isRunnerDue else { return }
         requests.isRunnerDue = true
         let runner = RequestRunner()
-        // The preference brings handlers whose closures the compiler takes for concurrent ones back to the loop.
-        runner.task = Task.immediate(executorPreference: loop.taskExecutor) {
+        runner.task = Task.immediate {
             _ = loop
             // Behind what runs now.
             await Task.yield()
@@ -88,7 +87,7 @@ extension WorkerRuntime {
             // Should this request's handler suspend, the next runner goes on with the others.
             runRequests(on: loop)
             do {
-                let answer = try await request.handler(request.payload)
+                let answer = try await request.handler(loop, request.payload)
                 client.send(Header(.reply, requestID: request.id), payload: answer, link: request.link, on: loop)
             } catch {
                 let refusal = (error as? Refusal) ?? Refusal(.failed, String(describing: error))

@@ -8,7 +8,8 @@ public import ZeroMQ
 /// are reported to another one, or to its successor.
 public final class WorkerRuntime: WorkDelegate {
     public typealias JobHandler = (JobContext) async throws -> Void
-    public typealias RequestHandler = ([UInt8]) async throws -> [UInt8]
+    /// The loop is a parameter, so that the compiler keeps the handler on it: an answer that needs no waiting costs no turn of the loop.
+    public typealias RequestHandler = (isolated EventLoop, [UInt8]) async throws -> [UInt8]
     /// Gets the payloads of a group and commits them together; one answer each, in order.
     public typealias BatchHandler = ([[UInt8]]) async -> [Result<[UInt8], Refusal>]
 
