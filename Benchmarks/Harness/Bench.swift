@@ -75,7 +75,9 @@ final class Bench {
     }
 
     /// A remark on standard error: what is going on, and which reference is missing.
-    func note(_ text: String) {
+    func note(_ text: String) { Self.note(text) }
+
+    static func note(_ text: String) {
         let line = Array("bench: \(text)\n".utf8)
         _ = write(2, line, line.count)
     }

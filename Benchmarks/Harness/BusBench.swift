@@ -55,8 +55,9 @@ enum BusBench {
                 let flood = Flood(client)
                 for _ in 0..<inFlight { flood.fire(on: loop) }
                 await loop.sleep(ns: warmUp)
-                let (before, started) = (flood.done, Clock.monotonicNs)
+                let (before, started, used) = (flood.done, Clock.monotonicNs, OwnTime.us)
                 await loop.sleep(ns: time)
+                Bench.note("bus: \(OwnTime.perCall(since: used, flood.done - before)) µs of processor time per request")
                 let rate = Double(flood.done - before) / (Double(Clock.monotonicNs - started) / 1e9)
                 flood.isOver = true
                 client.close(on: loop)

@@ -13,8 +13,9 @@ enum BusReference {
             let caller = try Caller(connect(proxy.front, keys?.client, keys), on: loop)
             caller.begin(on: loop)
             await loop.sleep(ns: warmUp)
-            let (before, started) = (caller.done, Clock.monotonicNs)
+            let (before, started, used) = (caller.done, Clock.monotonicNs, OwnTime.us)
             await loop.sleep(ns: time)
+            Bench.note("zmq_proxy: \(OwnTime.perCall(since: used, caller.done - before)) µs of processor time per request")
             let rate = Double(caller.done - before) / (Double(Clock.monotonicNs - started) / 1e9)
             caller.socket?.close(on: loop)
             caller.socket = nil

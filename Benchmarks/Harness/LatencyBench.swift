@@ -61,10 +61,23 @@ enum LatencyBench {
         guard sorted.count == count else { throw BenchError("\(sorted.count) of \(count) jobs started") }
         let conditions =
             "\(perSecond) jobs/s offered for \(count / perSecond) s, open loop, due time to handler start; fdatasync of this disk just before: p50 \(disk.p50) ms, p99 \(disk.p99) ms"
+        var reference: [Double] = []
+        let p50 = await bench.reference("pgbench", [TextFile.program("pgbench")]) {
+            reference = try await Wrk.pgbenchDelays(bareInsert, perSecond: perSecond, seconds: max(1, count / perSecond), postgres, bench, on: loop)
+            return percentile(reference, 0.5)
+        }
         for (name, share) in [("queue.latency.p50", 0.5), ("queue.latency.p99", 0.99)] where wanted.contains(name) {
-            bench.record(Figure(name, sorted[min(count - 1, Int(Double(count) * share))], "ms", conditions: conditions))
+            bench.record(
+                Figure(
+                    name, percentile(sorted, share), "ms", reference: "pgbench, one bare INSERT of the same row, 2 clients, due time to commit",
+                    p50 == nil ? nil : percentile(reference, share), conditions: conditions))
         }
     }
+
+    /// What a commit of one row costs here: no job can start sooner.
+    private static let bareInsert = "INSERT INTO heliograph.job (kind, args) VALUES ('\(QueueBench.kind)', '{\"due\": 1234567890123}');"
+
+    private static func percentile(_ sorted: [Double], _ share: Double) -> Double { sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))] }
 
     private static func args(_ dueNs: Int64) -> [UInt8] { Array("{\"due\":\(dueNs)}".utf8) }
 

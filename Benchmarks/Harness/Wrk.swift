@@ -21,6 +21,27 @@ enum Wrk {
     }
 
     /// Transactions a second of one prepared statement.
+    /// From due time to commit, in ms and in order, of a statement offered at a steady rate.
+    static func pgbenchDelays(_ sql: String, perSecond: Int, seconds: Int, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop)
+        async throws -> [Double]
+    {
+        guard let pgbench = TextFile.program("pgbench") else { throw BenchError("pgbench is not installed") }
+        let (script, log) = (bench.directory + "/delays.sql", bench.directory + "/delays")
+        try TextFile.write(script, Array(sql.utf8))
+        let child = try bench.start(
+            "pgbench",
+            [
+                pgbench, "-n", "-M", "prepared", "-c", "2", "-j", "1", "-R", "\(perSecond)", "-T", "\(seconds)", "-l", "--log-prefix=\(log)", "-f", script,
+                postgres.url,
+            ])
+        try await child.finish(withinMs: Int64(seconds) * 1000 + 60_000, on: loop)
+        // client, transaction, µs since its due time, …
+        let lines = (TextFile.read("\(log).\(child.pid)") ?? "").split(separator: "\n")
+        let delays = lines.compactMap { $0.split(separator: " ").dropFirst(2).first.flatMap { Double($0) } }.map { $0 / 1000 }.sorted()
+        guard !delays.isEmpty else { throw BenchError("pgbench wrote no delays") }
+        return delays
+    }
+
     static func pgbench(_ sql: String, clients: Int, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
         guard let pgbench = TextFile.program("pgbench") else { throw BenchError("pgbench is not installed") }
         let script = bench.directory + "/pgbench.sql"

@@ -9,8 +9,9 @@ extension BrokerServer {
     static let batch = 1_000
     /// Outcomes that are worth a commit at once.
     static let enoughOutcomes = 250
-    /// How long fewer of them are gathered after the commit before, ns.
-    static let gatherNs: Int64 = 5_000_000
+    /// How long fewer of them are gathered after the commit before, ns, and how often it is looked whether there are enough.
+    static let gatherNs: Int64 = 25_000_000
+    static let gatherStepNs: Int64 = 5_000_000
     /// Wait before a batch that the database refused is tried again, ns.
     static let retryNs: Int64 = 200_000_000
 
@@ -108,7 +109,10 @@ extension BrokerServer {
             }
             flush(on: loop)
             // Nobody waits for an outcome, but inserts wait for the disk: a few outcomes are not worth a commit of their own.
-            if batch.count < Self.enoughOutcomes, outcomeLane.waiting.count < Self.enoughOutcomes { await loop.sleep(ns: Self.gatherNs) }
+            if batch.count < Self.enoughOutcomes {
+                let until = loop.nowNs + Self.gatherNs
+                while outcomeLane.waiting.count < Self.enoughOutcomes, loop.nowNs < until { await loop.sleep(ns: Self.gatherStepNs) }
+            }
         }
         outcomeLane.isRunning = false
         if mayHaveStrays { recoverStrays(on: loop) }

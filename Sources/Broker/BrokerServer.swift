@@ -8,6 +8,8 @@ public import ZeroMQ
 ///
 /// Per tick: messages go into the core, the core's frames go out once per peer, the core's store work goes into the lanes.
 public final class BrokerServer {
+    /// Gathered bytes that are sent before a burst ends.
+    static let burstBytes = 16 << 10
     /// Between two core ticks, ns.
     static let tickNs: Int64 = 200_000_000
 
@@ -127,6 +129,8 @@ public final class BrokerServer {
                         let role = BusEndpoint.isOpen(endpoint.work) ? frame.property("User-Id") : nil
                         receive(frame.bytes, from: id, role: role, router: index, on: loop)
                         while frame.hasMore, socket.receive(into: frame) {}
+                        // Workers begin with the first messages of a burst while the others are still routed.
+                        if core.outbox.gathered >= Self.burstBytes { flush(on: loop) }
                     }, onBurst: { [unowned self] in flush(on: loop) }))
             publishers.append(try LoopSocket(publisher, on: loop, onMessage: { _, _ in }, onBurst: {}))
         }

@@ -128,7 +128,7 @@ extension PrivateServer {
             "listen_addresses=", "unix_socket_directories=\(sockets)", "unix_socket_permissions=0700", "port=5432",
             "cluster_name=\(clusterName)", "max_connections=\(options.maxConnections)", "shared_buffers=\(options.sharedBuffersMB)MB",
             "synchronous_commit=\(options.isDurable ? "on" : "off")", "fsync=\(options.isDurable ? "on" : "off")",
-            "full_page_writes=\(options.isDurable ? "on" : "off")", "wal_compression=on", "wal_buffers=16MB", "max_wal_size=4GB",
+            "full_page_writes=\(options.isDurable ? "on" : "off")", "wal_compression=lz4", "wal_buffers=16MB", "max_wal_size=4GB",
             "min_wal_size=256MB", "checkpoint_timeout=15min", "checkpoint_completion_target=0.9",
             // Statements are short: compiling and spreading them costs more than it saves.
             "jit=off", "max_parallel_workers_per_gather=0", "random_page_cost=1.1", "work_mem=16MB", "maintenance_work_mem=128MB",

@@ -16,6 +16,9 @@ public final class BusClient {
         var completion: (Result<BusAnswer, Refusal>) -> Void
     }
 
+    /// Gathered bytes that are sent before the tick ends.
+    static let burstBytes = 16 << 10
+
     public let name: String
     let limits: BusLimits
     var hello: Hello
@@ -93,7 +96,12 @@ public final class BusClient {
         let link = links[link]
         if link.out.isFull(before: name.utf8.count + payload.count) { flush(link, on: loop) }
         link.out.append(header, name: name.utf8, payload: payload)
-        scheduleFlush(link, on: loop)
+        // The broker begins with the first messages of a burst while this side still makes the others: or only one of them would work at a time.
+        if link.out.bytes.count >= Self.burstBytes, !link.isStalled {
+            flush(link, on: loop)
+        } else {
+            scheduleFlush(link, on: loop)
+        }
     }
 
     func scheduleFlush(_ link: BusLink, on loop: isolated EventLoop) {
@@ -109,9 +117,12 @@ public final class BusClient {
         guard !link.out.isEmpty, let socket = link.socket else { return }
         let result = socket.withSocket { $0.send(link.out.bytes) }
         switch result {
-        case .sent: link.out.reset()
+        case .sent:
+            link.isStalled = false
+            link.out.reset()
         case .full, .unreachable:
             // Not connected (IMMEDIATE) or full. While up, try again soon; while down, calls are kept in `pending` anyway.
+            link.isStalled = link.isUp
             if link.isUp {
                 loop.after(ns: 5_000_000) { self.scheduleFlush(link, on: loop) }
             } else {

@@ -16,6 +16,8 @@ final class BusLink {
     var lastHelloNs: Int64 = 0
     var out = FrameWriter()
     var flushScheduled = false
+    /// The socket took nothing more: tried again by the timer, not by every message.
+    var isStalled = false
     var socket: LoopSocket?
 
     init(index: Int, endpoint: BusEndpoint) {

@@ -15,6 +15,8 @@ public struct Outbox {
     private var streams: [String: FrameWriter] = [:]
     private var dirtyStreams: [String] = []
     private var fullStreams: [(stream: String, frame: [UInt8])] = []
+    /// Bytes gathered for peers since the last flush.
+    private(set) var gathered = 0
 
     mutating func add(_ peer: PeerID, identity: [UInt8]) {
         destinations[peer] = Destination(identity: identity)
@@ -24,6 +26,7 @@ public struct Outbox {
 
     mutating func send(_ peer: PeerID, _ header: Header, name: some Collection<UInt8>, payload: some Collection<UInt8>) {
         guard let index = destinations.index(forKey: peer) else { return }
+        gathered += Header.size + name.count + payload.count
         if destinations.values[index].frame.isFull(before: name.count + payload.count) {
             destinations.values[index].full.append(destinations.values[index].frame.take())
         }
@@ -48,6 +51,7 @@ public struct Outbox {
 
     /// Hands each gathered frame to `deliver` (peer, identity, bytes); a peer may get several.
     public mutating func flush(_ deliver: (PeerID, [UInt8], [UInt8]) -> Void) {
+        gathered = 0
         guard !dirty.isEmpty else { return }
         let peers = dirty
         dirty.removeAll(keepingCapacity: true)
