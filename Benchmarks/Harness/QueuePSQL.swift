@@ -23,7 +23,9 @@ enum QueuePSQL {
 
     /// The statements are those of the job store, with variables for parameters.
     private static var text: String {
-        let claim = replace(JobSQL.claim.sql, ["ARRAY['\(QueueBench.kind)']", "ARRAY[\(batch)]", "0"])
+        let claim = replace(
+            JobSQL.claim.sql,
+            ["ARRAY['\(QueueBench.kind)']", "ARRAY[\(batch)]", "0", "ARRAY['\(QueueBench.kind)']", "ARRAY['default']", "ARRAY[0]", "ARRAY[0]"])
         let complete = replace(JobSQL.complete.sql, ["ids", "attempts", "array_fill(NULL::jsonb, ARRAY[cardinality(ids)])"])
         return """
             \(JobSQL.settings.map { "SET \($0.name) TO \($0.value);" }.joined(separator: " "))
@@ -35,7 +37,7 @@ enum QueuePSQL {
             BEGIN
                 LOOP
                     WITH claimed AS (\(claim))
-                    SELECT array_agg(c.id), array_agg(c.attempt) INTO ids, attempts FROM claimed AS c (id, attempt, kind, priority, timeout_ms, args);
+                    SELECT array_agg(c.id), array_agg(c.attempt) INTO ids, attempts FROM claimed AS c (id, attempt, kind, queue, priority, timeout_ms, args);
                     COMMIT;
                     EXIT WHEN ids IS NULL;
                     \(complete.replacingLast("SELECT id FROM gone", "SELECT array_agg(id) INTO done FROM gone"));

@@ -7,14 +7,15 @@ public struct BrokerConfig: Sendable {
     public var name: String
     /// Addresses to listen on: `inproc://`, `ipc://` or, with `security`, `tcp://host:port`.
     public var endpoints: [BusEndpoint]
-    public var postgres: PostgresConfig
+    /// Where the jobs are kept; nil only where a store is given to the broker.
+    public var postgres: PostgresConfig?
     /// Needed for every address that is not `inproc://` or `ipc://`.
     public var security: BusSecurity?
     public var limits = BrokerLimits()
     /// For benchmarks of this package: `tcp://127.0.0.1` may do without `security`. No setting reaches it.
     package var allowsPlainLoopback = false
 
-    public init(name: String, endpoints: [BusEndpoint], postgres: PostgresConfig, security: BusSecurity? = nil) {
+    public init(name: String, endpoints: [BusEndpoint], postgres: PostgresConfig?, security: BusSecurity? = nil) {
         self.name = name
         self.endpoints = endpoints
         self.postgres = postgres

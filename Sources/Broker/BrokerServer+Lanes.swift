@@ -29,6 +29,40 @@ extension BrokerServer {
             claimLane.isRunning = true
             loop.spawn { await self.runClaims(on: loop) }
         }
+        if !keyLane.isRunning, !keyLane.waiting.isEmpty {
+            keyLane.isRunning = true
+            loop.spawn { await self.runKeys(on: loop) }
+        }
+        if !scanLane.isRunning, !scanLane.waiting.isEmpty {
+            scanLane.isRunning = true
+            loop.spawn { await self.runScans(on: loop) }
+        }
+    }
+
+    /// Ordering keys that may have become free. What fails here is found by the fleet's upkeep.
+    private func runKeys(on loop: isolated EventLoop) async {
+        while !keyLane.waiting.isEmpty {
+            do throws(PostgresError) {
+                for kind in Set(try await store.unblock(keyLane.take(Self.batch))) { core.woken(kind) }
+            } catch {
+                Log.warning("ordering keys not looked at", ["error": error.description])
+            }
+            flush(on: loop)
+        }
+        keyLane.isRunning = false
+    }
+
+    private func runScans(on loop: isolated EventLoop) async {
+        while !scanLane.waiting.isEmpty {
+            let kinds = scanLane.take(.max)
+            do throws(PostgresError) {
+                core.lanesFound(try await store.lanes(kinds), asked: Set(kinds))
+            } catch {
+                Log.warning("queues not looked for", ["error": error.description])
+            }
+            flush(on: loop)
+        }
+        scanLane.isRunning = false
     }
 
     private func runInserts(on loop: isolated EventLoop) async {
@@ -60,8 +94,9 @@ extension BrokerServer {
         while !claimLane.waiting.isEmpty, !mayHaveStrays {
             let wanted = claimLane.take(.max)
             do throws(PostgresError) {
+                let started = Clock.monotonicNs
                 let jobs = try await store.claim(wanted)
-                core.claimed(jobs, asked: wanted)
+                core.claimed(jobs, asked: wanted, tookNs: Clock.monotonicNs - started)
             } catch {
                 Log.warning("no jobs claimed", ["error": error.description])
                 core.claimFailed(wanted)
@@ -158,7 +193,7 @@ extension BrokerServer {
         let results = try await store.settle(outcomes)
         for (outcome, result) in zip(outcomes, results) {
             core.settle(outcome.run, peer: outcome.peer, fenced: result.isFenced)
-            if let kind = result.discardedKind { core.discarded(outcome, kind: kind) }
+            if let ended = result.ended { core.ended(outcome, kind: ended.kind, as: ended.state) }
             if outcome.kind == .returned { core.wokenAll() }
         }
     }
@@ -169,7 +204,7 @@ extension BrokerServer {
     }
 
     private func adopt(_ adoptions: [StoreWork.Adoption]) async throws(PostgresError) {
-        let kinds = try await store.adopt(adoptions.map(\.run))
-        for adoption in adoptions { core.adopted(adoption, kind: kinds[adoption.run.id]) }
+        let adopted = try await store.adopt(adoptions.map(\.run))
+        for adoption in adoptions { core.adopted(adoption, as: adopted[adoption.run.id]) }
     }
 }

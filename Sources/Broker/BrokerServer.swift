@@ -12,18 +12,22 @@ public final class BrokerServer {
     static let burstBytes = 16 << 10
     /// Between two core ticks, ns.
     static let tickNs: Int64 = 200_000_000
+    /// Between two writes of what running jobs say of themselves, ns.
+    static let progressNs: Int64 = 500_000_000
 
     let config: BrokerConfig
-    let pool: PostgresPool
-    let store: JobStore
+    let store: any JobStore
     var core: BrokerCore
     var routers: [LoopSocket] = []
     var publishers: [LoopSocket] = []
     private var zap: ZAPHandler?
-    private var listener: PostgresListener?
     var insertLane = Lane<StoreWork.Insert>()
     var outcomeLane = Lane<OutcomeWork>()
-    var claimLane = Lane<(kind: String, count: Int)>()
+    var claimLane = Lane<StoreWork.Claim>()
+    var keyLane = Lane<String>()
+    var scanLane = Lane<String>()
+    var progress: [JobRun: [UInt8]] = [:]
+    var isControlDue = false
     /// A claim's answer was lost: the lanes pause until the table was looked at.
     var mayHaveStrays = false
     var isRecovering = false
@@ -67,17 +71,18 @@ public final class BrokerServer {
         }
     }
 
-    private init(_ config: BrokerConfig, _ pool: PostgresPool, _ store: JobStore, onFailure: @escaping (BrokerError) -> Void, nowNs: Int64) {
+    private init(_ config: BrokerConfig, _ store: any JobStore, onFailure: @escaping (BrokerError) -> Void, nowNs: Int64) {
         self.config = config
-        self.pool = pool
         self.store = store
         self.onFailure = onFailure
         core = BrokerCore(name: config.name, epoch: store.epoch, limits: config.limits, nowNs: nowNs)
     }
 
     /// Registers a new epoch and starts listening. The schema must be migrated.
+    /// - Parameter store: keeps the jobs, in place of the PostgreSQL that `config` names.
     public static func start(
-        _ config: BrokerConfig, context: ZMQContext, on loop: isolated EventLoop, onFailure: @escaping (BrokerError) -> Void = { _ in }
+        _ config: BrokerConfig, store: (any JobStore)? = nil, context: ZMQContext, on loop: isolated EventLoop,
+        onFailure: @escaping (BrokerError) -> Void = { _ in }
     ) async throws -> BrokerServer {
         for endpoint in config.endpoints where BusEndpoint.isOpen(endpoint.work) || BusEndpoint.isOpen(endpoint.topics) {
             let isPlainLoopback = config.allowsPlainLoopback && [endpoint.work, endpoint.topics].allSatisfy { $0.hasPrefix("tcp://127.0.0.1:") }
@@ -85,20 +90,24 @@ public final class BrokerServer {
                 throw BrokerError(.insecure, "\(endpoint.work) can be reached from outside: it needs keys; make them with 'heliograph keys new'")
             }
         }
-        var postgres = config.postgres
-        postgres.settings += JobSQL.settings
-        let pool = PostgresPool(postgres, size: 4, name: "broker", on: loop)
-        let store = JobStore(pool)
+        let store = try await open(config, store, on: loop)
         do {
-            try await store.register(name: config.name)
-            let server = BrokerServer(config, pool, store, onFailure: onFailure, nowNs: loop.nowNs)
+            let server = BrokerServer(config, store, onFailure: onFailure, nowNs: loop.nowNs)
+            // Before anything may be claimed.
+            server.core.setControl(try await store.control())
             try server.listen(context, on: loop)
             server.run(on: loop)
             return server
         } catch {
-            await pool.close(on: loop)
+            await store.close(on: loop)
             throw error
         }
+    }
+
+    private static func open(_ config: BrokerConfig, _ store: (any JobStore)?, on loop: isolated EventLoop) async throws -> any JobStore {
+        if let store { return store }
+        guard let postgres = config.postgres else { throw BrokerError(.storage, "a broker needs a PostgreSQL to keep its jobs in") }
+        return try await PostgresJobStore.open(postgres, name: config.name, on: loop)
     }
 
     private func listen(_ context: ZMQContext, on loop: isolated EventLoop) throws {
@@ -195,6 +204,8 @@ public final class BrokerServer {
         outcomeLane.waiting += work.unclaimed.map(OutcomeWork.unclaim)
         outcomeLane.waiting += work.adoptions.map(OutcomeWork.adopt)
         claimLane.waiting += work.claims
+        scanLane.waiting += work.scans.subtracting(scanLane.waiting)
+        progress.merge(work.progress) { _, new in new }
         runLanes(on: loop)
     }
 
@@ -208,36 +219,57 @@ public final class BrokerServer {
             return true
         }
         every(1_000_000_000, "beat", on: loop) { [self] in
-            if try await !store.beat() {
+            if try await !store.beat(serves: core.serves()) {
                 onFailure(BrokerError(.superseded, "another broker named \(config.name) has taken over; this one stops"))
             }
         }
         every(250_000_000, "promote", on: loop) { [self] in
-            for kind in try await store.promote() { core.woken(kind) }
+            for (kind, queue) in try await store.promote() { core.woken(kind, queue: queue) }
             flush(on: loop)
         }
-        every(3_600_000_000_000, "partitions", on: loop) { [self] in try await store.makePartitions() }
-        loop.after(ns: config.limits.adoptionGraceNs) { [weak self] in
-            self?.every(1_000_000_000, "rescue", immediately: true, on: loop) { [weak self] in
-                guard let self else { return }
-                let dead = try await store.deadEpochs(silenceMs: config.limits.peerSilenceNs / 1_000_000)
-                let rescued = try await store.rescue(dead)
-                if rescued > 0 {
-                    Log.info("jobs of dead brokers offered again", ["broker": config.name, "jobs": String(rescued)])
-                    core.wokenAll()
-                    flush(on: loop)
+        every(Self.progressNs, "progress", on: loop) { [self] in
+            guard !progress.isEmpty else { return }
+            let taken = progress
+            progress = [:]
+            try await store.save(taken)
+        }
+        every(1_000_000_000, "control", on: loop) { [self] in if isControlDue { try await refreshControl(on: loop) } }
+        store.listen(on: loop) { [weak self] event in self?.handle(event, on: loop) }
+    }
+
+    private func handle(_ event: StoreEvent, on loop: isolated EventLoop) {
+        guard !isStopped else { return }
+        switch event {
+        case .woken(let kind, let queue, let priority): core.woken(kind, queue: queue, priority: priority)
+        case .wokenAll: core.wokenAll()
+        case .cancel(let id): core.cancel(id)
+        case .key(let key): if !keyLane.waiting.contains(key) { keyLane.waiting.append(key) }
+        case .control, .listening:
+            if case .listening = event { core.wokenAll() }
+            isControlDue = true
+            loop.spawn {
+                do {
+                    try await self.refreshControl(on: loop)
+                } catch {
+                    Log.warning("pauses and limits not read; tried again", ["error": String(describing: error)])
                 }
             }
         }
-        listener = PostgresListener(config.postgres, channels: ["heliograph_job"], on: loop) { [weak self] in
-            guard let self else { return }
-            core.wokenAll()
-            flush(on: loop)
-        } onNotify: { [weak self] _, kind in
-            guard let self else { return }
-            core.woken(kind)
-            flush(on: loop)
+        flush(on: loop)
+        runLanes(on: loop)
+    }
+
+    /// Reads what operators have set, and whom they want stopped.
+    private func refreshControl(on loop: isolated EventLoop) async throws {
+        isControlDue = false
+        do {
+            core.setControl(try await store.control())
+            for id in try await store.cancelAsked() { core.cancel(id) }
+        } catch {
+            isControlDue = true
+            throw error
         }
+        flush(on: loop)
     }
 
     /// Runs an async body again and again; its failures are logged and do not end it.
@@ -264,11 +296,10 @@ public final class BrokerServer {
         core.stop()
         flush(on: loop)
         let limit = loop.nowNs + 5_000_000_000
-        while insertLane.isRunning || outcomeLane.isRunning || claimLane.isRunning, loop.nowNs < limit {
+        while insertLane.isRunning || outcomeLane.isRunning || claimLane.isRunning || keyLane.isRunning || scanLane.isRunning, loop.nowNs < limit {
             await loop.sleep(ns: 10_000_000)
         }
         isStopped = true
-        listener?.close()
         for socket in routers + publishers {
             socket.withSocket { socket in try? socket.setLinger(ms: 500) }  // ok: closing either way
             socket.close(on: loop)
@@ -276,7 +307,7 @@ public final class BrokerServer {
         routers = []
         publishers = []
         zap?.close(on: loop)
-        await pool.close(on: loop)
+        await store.close(on: loop)
     }
 
     /// Peers, queues and counters as JSON.

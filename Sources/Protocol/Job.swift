@@ -17,6 +17,7 @@ public enum JobKind {
 public struct JobDraft: Hashable, Sendable {
     public static let maxArgsBytes = 1 << 20
     public static let defaultMaxAttempts = 25
+    public static let defaultQueue = "default"
 
     public var kind: String
     /// A JSON document.
@@ -32,10 +33,12 @@ public struct JobDraft: Hashable, Sendable {
     /// Limit of one run, ms; 0 = the worker's default.
     public var timeoutMs: Int
     public var tags: [String]
+    /// Jobs with the same key run one at a time, in the order of their ids, whatever their kinds.
+    public var orderingKey: String?
 
     public init(
-        kind: String, args: [UInt8] = Array("{}".utf8), queue: String = "default", priority: Int = 5, runAt: Timestamp? = nil,
-        uniqueKey: String? = nil, maxAttempts: Int = defaultMaxAttempts, timeoutMs: Int = 0, tags: [String] = []
+        kind: String, args: [UInt8] = Array("{}".utf8), queue: String = defaultQueue, priority: Int = 5, runAt: Timestamp? = nil,
+        uniqueKey: String? = nil, maxAttempts: Int = defaultMaxAttempts, timeoutMs: Int = 0, tags: [String] = [], orderingKey: String? = nil
     ) {
         self.kind = kind
         self.args = args
@@ -46,6 +49,7 @@ public struct JobDraft: Hashable, Sendable {
         self.maxAttempts = maxAttempts
         self.timeoutMs = timeoutMs
         self.tags = tags
+        self.orderingKey = orderingKey
     }
 
     public var payload: [UInt8] {
@@ -53,13 +57,14 @@ public struct JobDraft: Hashable, Sendable {
         w.object { w in
             w.key("args")
             w.raw(args)
-            if queue != "default" { w.member("queue", queue) }
+            if queue != Self.defaultQueue { w.member("queue", queue) }
             if priority != 5 { w.member("priority", priority) }
             if let runAt { w.member("run_at", runAt, .utc) }
             if let uniqueKey { w.member("unique_key", uniqueKey) }
             if maxAttempts != Self.defaultMaxAttempts { w.member("max_attempts", maxAttempts) }
             if timeoutMs != 0 { w.member("timeout_ms", timeoutMs) }
             if !tags.isEmpty { w.member("tags", .array(tags.map(JSONValue.string))) }
+            if let orderingKey { w.member("ordering_key", orderingKey) }
         }
         return w.bytes
     }
@@ -87,6 +92,8 @@ public struct JobDraft: Hashable, Sendable {
                     runAt = try r.null() ? nil : try Self.time(&r)
                 } else if key.equals("unique_key") {
                     uniqueKey = try r.null() ? nil : try r.string()
+                } else if key.equals("ordering_key") {
+                    orderingKey = try r.null() ? nil : try r.string()
                 } else if key.equals("max_attempts") {
                     maxAttempts = try r.int()
                 } else if key.equals("timeout_ms") {
@@ -121,12 +128,15 @@ public struct JobDraft: Hashable, Sendable {
         if !(1...9).contains(priority) { return "priority must be 1 to 9" }
         if !(1...1000).contains(maxAttempts) { return "max_attempts must be 1 to 1000" }
         if !(0...86_400_000).contains(timeoutMs) { return "timeout_ms must be 0 to 86400000" }
-        if let uniqueKey, !(1...1024).contains(uniqueKey.utf8.count) || uniqueKey.utf8.contains(0) { return "unique_key must have 1 to 1024 bytes" }
+        if let uniqueKey, !Self.isKey(uniqueKey) { return "unique_key must have 1 to 1024 bytes" }
+        if let orderingKey, !Self.isKey(orderingKey) { return "ordering_key must have 1 to 1024 bytes" }
         if tags.count > 32 || tags.contains(where: { !(1...128).contains($0.utf8.count) || $0.utf8.contains(0) }) {
             return "at most 32 tags of 1 to 128 bytes"
         }
         return nil
     }
+
+    private static func isKey(_ text: String) -> Bool { (1...1024).contains(text.utf8.count) && !text.utf8.contains(0) }
 }
 
 extension JobDraft {
@@ -160,10 +170,13 @@ public struct JobFailure: Error, Hashable, Sendable {
     public var message: String
     /// False: discard now, whatever attempts are left.
     public var isRetryable: Bool
+    /// When to try again, ms from now; nil = as the kind's policy says.
+    public var retryInMs: Int64?
 
-    public init(_ message: String, isRetryable: Bool = true) {
+    public init(_ message: String, isRetryable: Bool = true, retryInMs: Int64? = nil) {
         self.message = Self.cut(message)
         self.isRetryable = isRetryable
+        self.retryInMs = retryInMs
     }
 
     public var payload: [UInt8] {
@@ -171,13 +184,16 @@ public struct JobFailure: Error, Hashable, Sendable {
         w.object { w in
             w.member("error", message)
             w.member("retry", isRetryable)
+            if let retryInMs { w.member("retry_in_ms", Int(retryInMs)) }
         }
         return w.bytes
     }
 
     public init(payload: [UInt8]) {
         let json = try? JSONValue.parse(payload)  // ok: an unreadable failure is still one
-        self.init(json?["error"]?.string ?? "unreadable failure", isRetryable: json?["retry"]?.bool ?? true)
+        self.init(
+            json?["error"]?.string ?? "unreadable failure", isRetryable: json?["retry"]?.bool ?? true,
+            retryInMs: (json?["retry_in_ms"]?.int).map(Int64.init))
     }
 
     /// Without NUL, which PostgreSQL's text cannot hold, and within the bound, cut between characters.

@@ -17,7 +17,7 @@ public enum Verb: UInt8, Sendable, CaseIterable {
     case enqueue = 10
     /// Broker → producer: the draft is committed (`Accepted`).
     case accepted = 11
-    /// Broker → worker: run this job (id in requestID, attempt in aux, kind in name, args in payload).
+    /// Broker → worker: run this job (id in requestID, attempt in aux, priority in aux2, kind in name, args in payload).
     case job = 12
     /// Worker → broker: the job succeeded; flag `committed` when the worker's own transaction finished it. Payload: output or empty.
     case done = 13
@@ -33,6 +33,9 @@ public enum Verb: UInt8, Sendable, CaseIterable {
     case holding = 18
     /// Worker → broker: the job was not started or was interrupted by my stop; offer it again, the attempt is given back.
     case returned = 19
+
+    /// Worker → broker: how far this run is (a JSON document of at most `JobProgress.maxBytes`).
+    case progress = 24
 
     // Ingest and requests
     /// Producer → broker → worker: a batch of rows for a stream (name).

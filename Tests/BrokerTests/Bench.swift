@@ -136,8 +136,8 @@ final class Bench {
         return work
     }
 
-    func job(_ id: Int64, _ kind: String = "k", attempt: Int = 1, priority: Int = 5) -> ClaimedJob {
-        ClaimedJob(id: id, attempt: attempt, kind: kind, priority: priority, timeoutMs: 0, args: Array("{\"n\":\(id)}".utf8))
+    func job(_ id: Int64, _ kind: String = "k", attempt: Int = 1, priority: Int = 5, queue: String = "default") -> ClaimedJob {
+        ClaimedJob(id: id, attempt: attempt, kind: kind, queue: queue, priority: priority, timeoutMs: 0, args: Array("{\"n\":\(id)}".utf8))
     }
 
     /// Answers the claims that the core has asked for.

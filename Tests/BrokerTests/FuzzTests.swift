@@ -19,6 +19,7 @@ import Testing
 private struct StoreModel {
     struct Row {
         var kind: String
+        var queue: String
         var priority: Int
         var attempt = 0
         var isRunning = false
@@ -26,20 +27,33 @@ private struct StoreModel {
     var rows: [Int64: Row] = [:]
     var lastID: Int64 = 0
     var completed: Set<Int64> = []
+    var control = QueueControl()
 
     mutating func insert(_ draft: JobDraft, claim: Bool) -> Int64 {
         lastID += 1
-        rows[lastID] = Row(kind: draft.kind, priority: draft.priority, attempt: claim ? 1 : 0, isRunning: claim)
+        rows[lastID] = Row(kind: draft.kind, queue: draft.queue, priority: draft.priority, attempt: claim ? 1 : 0, isRunning: claim)
         return lastID
     }
 
-    mutating func claim(_ kind: String, _ count: Int) -> [ClaimedJob] {
-        let ids = rows.filter { $0.value.kind == kind && !$0.value.isRunning }.map { ($0.value.priority, $0.key) }.sorted { $0 < $1 }.prefix(count).map(\.1)
+    /// Behind the floors of the lanes, in order; a limited kind gets one at a time.
+    mutating func claim(_ claim: StoreWork.Claim) -> [ClaimedJob] {
+        let waiting = rows.filter { id, row in
+            row.kind == claim.kind && !row.isRunning && !control.isPaused(row.queue)
+                && claim.lanes.contains { $0.queue == row.queue && ($0.floor.priority, $0.floor.id) < (row.priority, id) }
+        }
+        let most = control.limitedKinds.contains(claim.kind) ? min(1, claim.count) : claim.count
+        let ids = waiting.map { ($0.value.priority, $0.key) }.sorted { $0 < $1 }.prefix(most).map(\.1)
         return ids.compactMap { id in
             rows[id]?.isRunning = true
             rows[id]?.attempt += 1
-            return rows[id].map { ClaimedJob(id: id, attempt: $0.attempt, kind: kind, priority: $0.priority, timeoutMs: 0, args: []) }
+            return rows[id].map {
+                ClaimedJob(id: id, attempt: $0.attempt, kind: $0.kind, queue: $0.queue, priority: $0.priority, timeoutMs: 0, args: [])
+            }
         }
+    }
+
+    func lanes(_ kinds: Set<String>) -> [(kind: String, queue: String)] {
+        rows.values.filter { kinds.contains($0.kind) && !$0.isRunning }.map { ($0.kind, $0.queue) }
     }
 
     func isCurrent(_ run: JobRun) -> Bool { rows[run.id].map { $0.isRunning && $0.attempt == run.attempt } ?? false }
@@ -76,7 +90,7 @@ private struct World {
     var completed: Int { store.completed.count }
     var inserts: [StoreWork.Insert] = []
     var outcomes: [StoreWork.Outcome] = []
-    var claims: [(kind: String, count: Int)] = []
+    var claims: [StoreWork.Claim] = []
     var adoptions: [StoreWork.Adoption] = []
     /// A worker may hold more than its window only after an adoption.
     var adopted = false
@@ -107,7 +121,8 @@ private struct World {
             forget(who)
         case 76..<78: garbage(who)
         case 78..<80: bench.send(who, JobRun(id: Int64(1 + random.below(max(1, Int(store.lastID)))), attempt: 1 + random.below(2)).header(.holding))
-        case 80..<82: bench.send(who, Header(.publish, flags: .state), name: "charging.\(random.below(5))")
+        case 80: operate()
+        case 81: bench.send(who, Header(.publish, flags: .state), name: "charging.\(random.below(5))")
         case 82..<92: answerStore()
         default: time()
         }
@@ -121,6 +136,13 @@ private struct World {
         bench.hello(
             who, kinds: some(topics), streams: some(topics), requests: some(topics),
             windows: Windows(jobs: random.below(4), batches: random.below(4), requests: random.below(4)))
+    }
+
+    /// Pauses, limits, cancels.
+    private mutating func operate() {
+        store.control = QueueControl(pausedQueues: Set(some(["other", "default", "*"])), limitedKinds: Set(some(topics)))
+        bench.core.setControl(store.control)
+        if store.lastID > 0 { bench.core.cancel(1 + Int64(random.below(Int(store.lastID)))) }
     }
 
     private mutating func windows(_ who: String) {
@@ -137,7 +159,7 @@ private struct World {
     private mutating func enqueue(_ who: String) {
         lastRequest += 1
         if peer(who) != nil { open[who, default: []].insert(lastRequest) }
-        bench.enqueue(who, lastRequest, JobDraft(kind: pick(topics), priority: 1 + random.below(9)))
+        bench.enqueue(who, lastRequest, JobDraft(kind: pick(topics), queue: random.below(3) == 0 ? "other" : "default", priority: 1 + random.below(9)))
     }
 
     /// A worker answers something that it has, rightly, late or as somebody else.
@@ -183,6 +205,8 @@ private struct World {
         adoptions += work.adoptions
         for run in work.released { _ = store.end(run, done: false, giveBack: false) }
         for run in work.unclaimed { _ = store.end(run, done: false, giveBack: true) }
+        if !work.scans.isEmpty { bench.core.lanesFound(store.lanes(work.scans), asked: work.scans) }
+        if !work.released.isEmpty || !work.unclaimed.isEmpty { bench.core.wokenAll() }
     }
 
     private mutating func answerStore(all: Bool = false) {
@@ -216,7 +240,7 @@ private struct World {
                 if random.below(6) == 0 {
                     bench.core.claimFailed(batch)
                 } else {
-                    bench.core.claimed(batch.flatMap { store.claim($0.kind, $0.count) }, asked: batch)
+                    bench.core.claimed(batch.flatMap { store.claim($0) }, asked: batch, tookNs: Int64(random.below(10_000_000)))
                 }
             }
         }
@@ -224,7 +248,8 @@ private struct World {
         adoptions = []
         for adoption in batch {
             adopted = true
-            bench.core.adopted(adoption, kind: store.isCurrent(adoption.run) ? store.rows[adoption.run.id]?.kind : nil)
+            let row = store.isCurrent(adoption.run) ? store.rows[adoption.run.id] : nil
+            bench.core.adopted(adoption, as: row.map { AdoptedRun(kind: $0.kind, priority: $0.priority) })
         }
         take()
         bench.collect()
@@ -286,7 +311,8 @@ private struct World {
             // Nothing new goes beyond a window.
             if let old = before[id] {
                 rule(peer.batches <= max(old.batches, peer.windows.batches) && peer.requests <= max(old.requests, peer.windows.requests))
-                rule(adopted || peer.jobs <= max(old.jobs, peer.windows.jobs))
+                // An urgent job may go beyond it, by as much again.
+                rule(adopted || peer.jobs <= max(old.jobs, 2 * peer.windows.jobs))
             }
         }
         rule(core.running.values.allSatisfy { core.peers[$0.peer] != nil })
@@ -323,6 +349,8 @@ private struct World {
         bench.pass(ms: 6_000)
         for who in names { forget(who) }
         #expect(bench.core.peers.isEmpty)
+        store.control = QueueControl()
+        bench.core.setControl(store.control)
         answerStore(all: true)
         for who in names.prefix(2) { bench.hello(who, kinds: topics, streams: topics, requests: topics, windows: Windows(jobs: 3, batches: 3, requests: 3)) }
         for _ in 0..<3_000 where !store.rows.isEmpty || !bench.core.calls.isEmpty {

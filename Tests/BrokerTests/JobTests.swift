@@ -217,12 +217,17 @@ import Testing
             [bench.job(1, "a"), bench.job(2, "b", priority: 5), bench.job(3, "d", priority: 2), bench.job(4, "b", priority: 1)],
             asked: bench.core.takeWork().claims)
         bench.collect()
+        // As the worker runs them: the most urgent of those it has.
         var order: [Int64] = []
-        while let id = bench.jobs(of: "w").first {
+        var held = bench.jobs(of: "w")
+        while let id = order.isEmpty ? held.first : held.min(by: { urgency($0) < urgency($1) }) {
             order.append(id)
+            held.removeAll { $0 == id }
             bench.send("w", run(id).header(.done))
+            held += bench.jobs(of: "w")
         }
         // The first is of whatever kind was answered first; then by priority, then by age.
+        func urgency(_ id: Int64) -> Int { [4, 3, 1, 2].firstIndex(of: Int(id)) ?? 0 }
         #expect(Array(order.dropFirst()) == [4, 3, 1, 2].filter { $0 != order.first })
     }
 
@@ -245,7 +250,7 @@ import Testing
             (run(1).header(.done), "{\"ok\":1}", .done(output: Array("{\"ok\":1}".utf8))), (run(1).header(.done), "", .done(output: [])),
             (
                 run(1).header(.failed), "{\"error\":\"no\",\"retry\":false}",
-                .failed(JobFailure("no", isRetryable: false), retryInMs: RetryPolicy.delayMs(attempt: 1, jobID: 1))
+                .failed(JobFailure("no", isRetryable: false), retryInMs: RetryPolicy.standard.delayMs(attempt: 1, jobID: 1))
             ),
             (run(1).header(.returned), "", .returned),
         ]
@@ -366,7 +371,7 @@ import Testing
         let bench = bench(jobs: 1)
         bench.send("w", run(5, 3).header(.holding))
         #expect(bench.core.work.adoptions.map(\.run) == [run(5, 3)])
-        bench.core.adopted(bench.core.takeWork().adoptions[0], kind: "k")
+        bench.core.adopted(bench.core.takeWork().adoptions[0], as: AdoptedRun(kind: "k", priority: 5))
         #expect(bench.core.counters.adopted == 1 && bench.core.knownRuns() == [run(5, 3)])
         bench.core.woken("k")
         bench.answerClaims([bench.job(6)])
@@ -378,7 +383,7 @@ import Testing
     @Test func aRunThatIsNotCurrentIsStoppedAtItsWorker() {
         let bench = bench()
         bench.send("w", run(5, 3).header(.holding))
-        bench.core.adopted(bench.core.takeWork().adoptions[0], kind: nil)
+        bench.core.adopted(bench.core.takeWork().adoptions[0], as: nil)
         bench.collect()
         let told = bench.take("w")
         #expect(told.map(\.verb) == [.cancel] && told[0].header.requestID == 5 && told[0].header.aux == 3 && told[0].header.flags == .fenced)
@@ -392,9 +397,9 @@ import Testing
         _ = bench.core.takeWork()
         for _ in 0..<2 { bench.send("w", run(1).header(.holding)) }
         let adoptions = bench.core.takeWork().adoptions
-        for adoption in adoptions { bench.core.adopted(adoption, kind: "k") }
+        for adoption in adoptions { bench.core.adopted(adoption, as: AdoptedRun(kind: "k", priority: 5)) }
         bench.send("w", run(1).header(.holding))
-        for adoption in bench.core.takeWork().adoptions { bench.core.adopted(adoption, kind: "k") }
+        for adoption in bench.core.takeWork().adoptions { bench.core.adopted(adoption, as: AdoptedRun(kind: "k", priority: 5)) }
         #expect(bench.core.peers.values.map(\.jobs).max() == 1 && bench.core.running.count == 1)
         bench.send("w", run(1).header(.done))
         #expect(bench.core.peers.values.allSatisfy { $0.jobs == 0 } && bench.core.running.isEmpty && bench.core.adopting.isEmpty)
@@ -405,7 +410,7 @@ import Testing
         bench.send("w", run(5).header(.holding))
         let adoption = bench.core.takeWork().adoptions[0]
         bench.send("w", run(5).header(.done))
-        bench.core.adopted(adoption, kind: "k")
+        bench.core.adopted(adoption, as: AdoptedRun(kind: "k", priority: 5))
         #expect(bench.core.running.isEmpty && bench.core.peers.values.allSatisfy { $0.jobs == 0 })
         #expect(bench.core.takeWork().outcomes.map(\.run) == [run(5)])
     }
@@ -415,7 +420,7 @@ import Testing
         bench.send("w", run(5).header(.holding))
         let first = bench.core.takeWork().adoptions[0]
         bench.send("w", Header(.goodbye))
-        bench.core.adopted(first, kind: "k")
+        bench.core.adopted(first, as: AdoptedRun(kind: "k", priority: 5))
         #expect(bench.core.takeWork().released == [run(5)])
         // Unless the worker came back and reported it again.
         bench.hello("w", kinds: ["k"])
@@ -424,16 +429,15 @@ import Testing
         bench.hello("w", kinds: ["k"])
         bench.send("w", run(6).header(.holding))
         let both = bench.core.takeWork().adoptions
-        for adoption in both { bench.core.adopted(adoption, kind: "k") }
+        for adoption in both { bench.core.adopted(adoption, as: AdoptedRun(kind: "k", priority: 5)) }
         #expect(both.count == 2 && bench.core.takeWork().released.isEmpty && bench.core.running[6] != nil)
     }
 
     @Test func aDiscardedJobIsToldWhateverTheLengthOfItsKind() throws {
         let bench = Bench()
         let outcome = StoreWork.Outcome(run: run(3, 25), kind: .failed(JobFailure("broken"), retryInMs: 0), peer: 1)
-        bench.core.discarded(outcome, kind: "k")
-        bench.core.discarded(outcome, kind: String(repeating: "k", count: Header.maxName))
-        bench.core.discarded(.init(run: run(4), kind: .done(output: []), peer: 1), kind: "k")
+        bench.core.ended(outcome, kind: "k", as: .discarded)
+        bench.core.ended(outcome, kind: String(repeating: "k", count: Header.maxName), as: .discarded)
         bench.collect()
         let events = bench.takeEvents()
         #expect(events.map(\.name) == ["jobs.k"] && bench.core.counters.jobsDiscarded == 2)

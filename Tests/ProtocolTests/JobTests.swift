@@ -157,7 +157,7 @@ import Testing
             var least = Int64.max
             var most = Int64.min
             for job in 0..<2_000 as Range<Int64> {
-                let delay = RetryPolicy.delayMs(attempt: index + 1, jobID: job)
+                let delay = RetryPolicy.standard.delayMs(attempt: index + 1, jobID: job)
                 least = min(least, delay)
                 most = max(most, delay)
             }
@@ -169,14 +169,14 @@ import Testing
 
     @Test(arguments: [-1, 0, 40, 41, 100, 310, 1000, 1001, .max, .min]) func anyAttemptHasAWaitWithinTheCap(_ attempt: Int) {
         for job in [0, 1, -1, .max, .min] as [Int64] {
-            let delay = RetryPolicy.delayMs(attempt: attempt, jobID: job)
+            let delay = RetryPolicy.standard.delayMs(attempt: attempt, jobID: job)
             #expect(delay >= 900 && delay <= RetryPolicy.maxDelayMs / 10 * 11)
             if attempt > 40 { #expect(delay >= RetryPolicy.maxDelayMs / 10 * 9) }
         }
     }
 
     @Test func theSameRunAlwaysWaitsTheSame() {
-        #expect(RetryPolicy.delayMs(attempt: 5, jobID: 42) == RetryPolicy.delayMs(attempt: 5, jobID: 42))
-        #expect(Set((0..<100).map { RetryPolicy.delayMs(attempt: 5, jobID: $0) }).count > 90)
+        #expect(RetryPolicy.standard.delayMs(attempt: 5, jobID: 42) == RetryPolicy.standard.delayMs(attempt: 5, jobID: 42))
+        #expect(Set((0..<100).map { RetryPolicy.standard.delayMs(attempt: 5, jobID: $0) }).count > 90)
     }
 }

@@ -19,15 +19,15 @@ extension BrokerCore {
             return refuse(peer, requestID, error)
         }
         pendingInserts += 1
-        // Claim on insert only where nothing older may be waiting, or a new job would overtake it.
-        var claim = false
-        if draft.runAt == nil, let kind = kinds[draft.kind], !kind.mayHaveMore, kind.claiming == 0 || kind.isProbing,
-            freeSlots(kind) > kind.ready.count + kind.reserved
-        {
-            claim = true
-            kinds[draft.kind]?.reserved += 1
-        }
+        let claim = mayClaimOnInsert(draft)
+        if claim { kinds[draft.kind]?.reserved += 1 }
         work.inserts.append(.init(draft: draft, claim: claim, peer: peer, requestID: requestID))
+    }
+
+    /// Only where nothing older may be waiting, or a new job would overtake it, and where nothing else decides when it may start.
+    private func mayClaimOnInsert(_ draft: JobDraft) -> Bool {
+        guard draft.runAt == nil, draft.orderingKey == nil, let kind = kinds[draft.kind], !kind.isLimited, !control.isPaused(draft.queue) else { return false }
+        return !kind.mayHaveMore && (kind.claiming == 0 || kind.isProbing) && freeSlots(kind) > kind.ready.count + kind.reserved
     }
 
     /// A worker's word on a run. Runs this broker does not know (another broker gave them) go to the store all the same: it fences.
@@ -36,7 +36,9 @@ extension BrokerCore {
         var wasRunning = false
         if let job = running[run.id], job.attempt == run.attempt, job.peer == peer {
             running[run.id] = nil
-            peers[peer]?.jobs -= 1
+            peers[peer]?.free(job.priority)
+            // Its place in the kind's limit is free.
+            kinds[job.kind]?.notBeforeNs = 0
             wasRunning = true
         } else {
             counters.unknownOutcomes += 1
@@ -53,7 +55,7 @@ extension BrokerCore {
         case .failed:
             counters.jobsFailed += 1
             let failure = JobFailure(payload: view.payloadArray)
-            let delay = RetryPolicy.delayMs(attempt: run.attempt, jobID: run.id)
+            let delay = failure.retryInMs.map { min(max($0, 0), RetryPolicy.maxDelayMs) } ?? RetryPolicy.standard.delayMs(attempt: run.attempt, jobID: run.id)
             work.outcomes.append(.init(run: run, kind: .failed(failure, retryInMs: delay), peer: peer))
         case .snoozed:
             let delay = min(max(view.header.aux2, 0), RetryPolicy.maxDelayMs)
@@ -81,10 +83,11 @@ extension BrokerCore {
             if !isDuplicate {
                 makeReady(
                     ClaimedJob(
-                        id: id, attempt: 1, kind: kind, priority: insert.draft.priority, timeoutMs: insert.draft.timeoutMs, args: insert.draft.args))
+                        id: id, attempt: 1, kind: kind, queue: insert.draft.queue, priority: insert.draft.priority, timeoutMs: insert.draft.timeoutMs,
+                        args: insert.draft.args))
             }
-        } else if insert.draft.runAt == nil {
-            woken(kind)
+        } else if insert.draft.runAt == nil, !isDuplicate {
+            woken(kind, queue: insert.draft.queue, priority: insert.draft.priority)
         }
     }
 
@@ -96,8 +99,8 @@ extension BrokerCore {
         refuse(insert.peer, insert.requestID, refusal)
     }
 
-    /// A claim's answer. Fewer jobs than asked for means that no more are available now.
-    public mutating func claimed(_ jobs: [ClaimedJob], asked: [(kind: String, count: Int)]) {
+    /// A claim's answer, which took so long. Fewer jobs than asked for means that no more are available now, or that the kind's limit is reached.
+    public mutating func claimed(_ jobs: [ClaimedJob], asked: [StoreWork.Claim], tookNs: Int64 = 0) {
         var got: [String: Int] = [:]
         for job in jobs {
             got[job.kind, default: 0] += 1
@@ -110,22 +113,31 @@ extension BrokerCore {
             }
         }
         counters.claims += 1
-        for (kind, count) in asked {
-            kinds[kind]?.claiming -= count
-            let wasWoken = kinds[kind]?.wokenMeanwhile ?? false
-            kinds[kind]?.mayHaveMore = wasWoken || got[kind, default: 0] >= count
-            dispatch(kind)
+        moveFloors(asked, jobs, tookNs: tookNs)
+        for claim in asked {
+            let isShort = got[claim.kind, default: 0] < claim.count
+            kinds[claim.kind]?.claiming -= claim.count
+            kinds[claim.kind]?.urgent = 0
+            let wasWoken = kinds[claim.kind]?.wokenMeanwhile ?? false
+            // A limit may be what held the others back: only time or an end tells.
+            kinds[claim.kind]?.mayHaveMore = wasWoken || claim.isLimited || !isShort
+            if claim.isLimited, isShort { kinds[claim.kind]?.notBeforeNs = nowNs + limits.limitedPollNs }
+            dispatch(claim.kind)
         }
-        for kind in got.keys { giveBackUnserved(kind) }
+        for kind in got.keys {
+            giveBackUnserved(kind)
+            giveBackPaused(kind)
+        }
         if isStopping { stop() }
         planClaims()
     }
 
     /// The claim did not happen; it is planned again at the next poll.
-    public mutating func claimFailed(_ asked: [(kind: String, count: Int)]) {
-        for (kind, count) in asked {
-            kinds[kind]?.claiming -= count
-            kinds[kind]?.mayHaveMore = false
+    public mutating func claimFailed(_ asked: [StoreWork.Claim]) {
+        for claim in asked {
+            kinds[claim.kind]?.claiming -= claim.count
+            kinds[claim.kind]?.mayHaveMore = false
+            kinds[claim.kind]?.urgent = 0
         }
     }
 
@@ -142,32 +154,53 @@ extension BrokerCore {
     }
 
     /// A run of a dead broker now belongs to this one, or the worker is told to stop it.
-    public mutating func adopted(_ adoption: StoreWork.Adoption, kind: String?) {
+    public mutating func adopted(_ adoption: StoreWork.Adoption, as run: AdoptedRun?) {
         // Its outcome came meanwhile, or its worker reported it again as another peer.
         guard adopting[adoption.run] == adoption.peer else { return }
         adopting[adoption.run] = nil
-        if let kind, peers[adoption.peer] != nil {
-            let before = give(adoption.run, kind, to: adoption.peer)
+        if let run, peers[adoption.peer] != nil {
+            let before = give(adoption.run, run.kind, run.priority, to: adoption.peer)
             counters.adopted += 1
             if let before, before != adoption.peer { dispatchAll(before) }
-        } else if kind != nil {
+        } else if run != nil {
             work.released.append(adoption.run)
         } else {
             outbox.send(adoption.peer, adoption.run.header(.cancel, flags: .fenced))
         }
     }
 
-    /// A job has used its attempts up, or must not be retried: told on `jobs.<kind>`.
-    public mutating func discarded(_ outcome: StoreWork.Outcome, kind: String) {
-        guard case .failed(let failure, _) = outcome.kind else { return }
-        counters.jobsDiscarded += 1
-        var w = JSONWriter()
-        w.object { w in
-            w.member("type", "discarded")
+    /// A job has used its attempts up, must not be retried, or was cancelled: told on `jobs.<kind>`.
+    public mutating func ended(_ outcome: StoreWork.Outcome, kind: String, as state: JobState) {
+        if state == .discarded { counters.jobsDiscarded += 1 } else { counters.jobsCancelled += 1 }
+        tell(kind) { w in
+            w.member("type", state.rawValue)
             w.member("id", Int(outcome.run.id))
             w.member("attempt", outcome.run.attempt)
-            w.member("error", failure.message)
+            if case .failed(let failure, _) = outcome.kind { w.member("error", failure.message) }
         }
+    }
+
+    /// How far a run is: kept with the job, and told on `jobs.<kind>`.
+    mutating func progress(_ view: MessageView, from peer: PeerID) {
+        let run = JobRun(view)
+        guard let job = running[run.id], job.attempt == run.attempt, job.peer == peer else { return }
+        let document = view.payloadArray
+        guard document.count <= JobProgress.maxBytes, (try? JSONValue.parse(document)) != nil else {  // ok: refused right here
+            return refuseMalformed(view, peer, "progress must be a JSON document of at most \(JobProgress.maxBytes) bytes")
+        }
+        work.progress[run] = document
+        tell(job.kind) { w in
+            w.member("type", "progress")
+            w.member("id", Int(run.id))
+            w.member("attempt", run.attempt)
+            w.key("progress")
+            w.raw(document)
+        }
+    }
+
+    private mutating func tell(_ kind: String, _ members: (inout JSONWriter) -> Void) {
+        var w = JSONWriter()
+        w.object { members(&$0) }
         let topic = Array(Topic.jobs(kind).utf8)
         // A kind as long as a name may be leaves no room for the stream's name before it.
         guard topic.count <= Header.maxName else { return }
@@ -181,15 +214,33 @@ extension BrokerCore {
         return runs
     }
 
-    /// Jobs of this kind may have become available.
-    public mutating func woken(_ kind: String) {
+    /// A job of this kind and queue may have become available.
+    public mutating func woken(_ kind: String, queue: String, priority: Int) {
+        guard let index = kinds.index(forKey: kind) else { return }
+        kinds.values[index].addLane(queue)
+        if let lane = kinds.values[index].lanes.firstIndex(where: { $0.queue == queue }), priority < kinds.values[index].lanes[lane].floor.priority {
+            kinds.values[index].lanes[lane].floor = Lane.Floor()
+        }
+        if isUrgent(priority, kinds.values[index]) { kinds.values[index].urgent += 1 }
+        wake(kind)
+        planClaims()
+    }
+
+    /// Jobs of this kind may have become available, old ones too.
+    public mutating func woken(_ kind: String, queue: String? = nil) {
         guard kinds[kind] != nil else { return }
+        if let queue { kinds[kind]?.addLane(queue) }
+        kinds[kind]?.resetFloors()
         wake(kind)
         planClaims()
     }
 
     public mutating func wokenAll() {
-        for kind in kinds.keys { wake(kind) }
+        for kind in kinds.keys {
+            kinds[kind]?.resetFloors()
+            wake(kind)
+        }
+        work.scans.formUnion(kinds.filter { !$0.value.workers.isEmpty }.keys)
         planClaims()
     }
 
@@ -198,99 +249,27 @@ extension BrokerCore {
         kinds[kind]?.wokenMeanwhile = true
     }
 
-    // MARK: Dispatch
+    // MARK: From operators
 
-    private mutating func makeReady(_ job: ClaimedJob) {
-        kinds[job.kind, default: KindState()].ready.append(job)
-        dispatch(job.kind)
-        giveBackUnserved(job.kind)
-    }
-
-    /// Claimed jobs that nobody here can be sent go back, so that another broker's workers may have them.
-    mutating func giveBackUnserved(_ kind: String) {
-        guard let state = kinds[kind], state.ready.count > 0, isStopping || state.workers.isEmpty else { return }
-        let jobs = kinds[kind]?.ready.removeAll() ?? []
-        work.unclaimed += jobs.map { JobRun(id: $0.id, attempt: $0.attempt) }
-    }
-
-    /// Room at a peer goes to the most urgent ready job among all kinds that it serves.
-    mutating func dispatchAll(_ peer: PeerID) {
-        guard let hello = peers[peer]?.hello else { return }
-        if hello.kinds.count == 1 {
-            dispatch(hello.kinds[0])
-            return
+    /// Pauses and limits are these now.
+    public mutating func setControl(_ new: QueueControl) {
+        guard new != control else { return }
+        control = new
+        for kind in kinds.keys {
+            kinds[kind]?.isLimited = new.limitedKinds.contains(kind)
+            kinds[kind]?.notBeforeNs = 0
+            giveBackPaused(kind)
         }
-        while let free = peers[peer]?.freeJobs, free > 0 {
-            var best: (kind: String, rank: (Int, Int64))?
-            for kind in hello.kinds {
-                guard let rank = kinds[kind]?.ready.firstRank else { continue }
-                if best.map({ rank < $0.rank }) ?? true { best = (kind, rank) }
-            }
-            guard let best, dispatch(best.kind, most: 1) else { return }
+        wokenAll()
+    }
+
+    /// An operator wants this job stopped. The store decides that it is cancelled, when its run ends.
+    public mutating func cancel(_ id: Int64) {
+        if let job = running[id] {
+            return outbox.send(job.peer, JobRun(id: id, attempt: job.attempt).header(.cancel))
         }
-    }
-
-    /// Sends ready jobs to workers with room; whether it sent as many as it was allowed to.
-    @discardableResult
-    mutating func dispatch(_ kind: String, most: Int = .max) -> Bool {
-        guard let index = kinds.index(forKey: kind), !isStopping else { return false }
-        var left = most
-        var freed: [PeerID] = []
-        while left > 0, kinds.values[index].ready.count > 0, let peer = pickJobWorker(index), let job = kinds.values[index].ready.popFirst() {
-            if let before = give(JobRun(id: job.id, attempt: job.attempt), kind, to: peer) { freed.append(before) }
-            counters.dispatched += 1
-            outbox.send(
-                peer,
-                Header(.job, requestID: UInt64(bitPattern: job.id), timeoutMs: Int64(job.timeoutMs), aux: UInt32(clamping: job.attempt)),
-                name: kind.utf8, payload: job.args)
-            left -= 1
-        }
-        for peer in freed { dispatchAll(peer) }
-        return left == 0
-    }
-
-    /// One run takes one place: whoever had this job before, by an earlier attempt or word, has it no more. Returns that peer.
-    private mutating func give(_ run: JobRun, _ kind: String, to peer: PeerID) -> PeerID? {
-        let before = running.updateValue(RunningJob(attempt: run.attempt, kind: kind, peer: peer), forKey: run.id)?.peer
-        if let before { peers[before]?.jobs -= 1 }
-        peers[peer]?.jobs += 1
-        return before
-    }
-
-    private mutating func pickJobWorker(_ index: Dictionary<String, KindState>.Index) -> PeerID? {
-        let workers = kinds.values[index].workers
-        guard !workers.isEmpty else { return nil }
-        let start = kinds.values[index].cursor
-        var best: PeerID?
-        var room = 0
-        for i in 0..<workers.count {
-            let peer = workers[(start + i) % workers.count]
-            if let free = peers[peer]?.freeJobs, free > room {
-                room = free
-                best = peer
-            }
-        }
-        if best != nil { kinds.values[index].cursor = (start + 1) % workers.count }
-        return best
-    }
-
-    func freeSlots(_ kind: KindState) -> Int { kind.workers.reduce(0) { $0 + (peers[$1]?.freeJobs ?? 0) } }
-
-    /// Asks the store for jobs of every kind that has room, at most one claim per kind under way.
-    mutating func planClaims() {
-        guard !isStopping else { return }
-        for (name, kind) in kinds where (kind.mayHaveMore || kind.isProbeDue) && kind.claiming == 0 && !kind.workers.isEmpty {
-            let window = kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) }
-            let free = freeSlots(kind)
-            let ahead = min(limits.readyAhead, window)
-            let want = min(limits.claimBatch, free + ahead - kind.ready.count - kind.reserved)
-            // A small claim is worth its round trip only when somebody is idle.
-            guard want >= max(1, min(ahead / 2, limits.claimBatch / 2)) || (free > 0 && kind.ready.count == 0 && want > 0) else { continue }
-            kinds[name]?.claiming = want
-            kinds[name]?.isProbing = !kind.mayHaveMore
-            kinds[name]?.isProbeDue = false
-            kinds[name]?.wokenMeanwhile = false
-            work.claims.append((kind: name, count: want))
+        for kind in kinds.keys {
+            for job in kinds[kind]?.ready.remove(where: { $0.id == id }) ?? [] { work.unclaimed.append(JobRun(id: id, attempt: job.attempt)) }
         }
     }
 }

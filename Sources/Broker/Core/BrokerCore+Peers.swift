@@ -34,6 +34,8 @@ extension BrokerCore {
         for kind in Set(hello.kinds) {
             kinds[kind, default: KindState()].workers.append(peer)
             kinds[kind]?.mayHaveMore = true
+            kinds[kind]?.isLimited = control.limitedKinds.contains(kind)
+            work.scans.insert(kind)
         }
     }
 

@@ -27,7 +27,11 @@ public struct BrokerCore {
     var topics: TopicTable
     /// Destinations of answers to peers that never said hello, forgotten after the flush.
     var strangers: [PeerID] = []
+    var control = QueueControl()
     var isStopping = false
+    /// The time of the last event that had one.
+    var nowNs: Int64
+    var lastLaneScanNs: Int64
     var lastBeatNs: Int64
     var lastPollNs: Int64
     private var lastSeen: (peer: PeerID, nowNs: Int64) = (0, 0)
@@ -37,6 +41,8 @@ public struct BrokerCore {
         self.epoch = epoch
         self.limits = limits
         topics = TopicTable(epoch: epoch, limit: limits.lastValues)
+        self.nowNs = nowNs
+        lastLaneScanNs = nowNs
         lastBeatNs = nowNs
         lastPollNs = nowNs
         deadlines = DeadlineSlots(nowNs: nowNs)
@@ -60,6 +66,7 @@ public struct BrokerCore {
     public func peer(of identity: [UInt8]) -> PeerID? { identities[identity] }
 
     public mutating func receive(_ view: MessageView, from peer: PeerID, nowNs: Int64) {
+        self.nowNs = nowNs
         // A frame carries many messages: its sender is looked up once.
         if lastSeen != (peer, nowNs) {
             lastSeen = (peer, nowNs)
@@ -72,6 +79,7 @@ public struct BrokerCore {
         case .enqueue: enqueue(view, from: peer, nowNs: nowNs)
         case .done, .failed, .snoozed, .returned: outcome(view, from: peer)
         case .holding: hold(JobRun(view), peer)
+        case .progress: progress(view, from: peer)
         case .publish:
             counters.published += 1
             if !topics.publish(view, to: &outbox) { counters.lastValuesFull += 1 }
@@ -104,6 +112,7 @@ public struct BrokerCore {
 
     /// Call every 100 to 250 ms.
     public mutating func tick(nowNs: Int64) {
+        self.nowNs = nowNs
         expireCalls(nowNs: nowNs)
         for (peer, state) in peers where nowNs - state.lastSeenNs > limits.peerSilenceNs {
             counters.peersLost += 1
@@ -119,6 +128,8 @@ public struct BrokerCore {
             for kind in kinds.keys { kinds[kind]?.isProbeDue = true }
             planClaims()
         }
+        tendLanes()
+        if kinds.contains(where: { $0.value.isLimited && $0.value.mayHaveMore }) { planClaims() }
     }
 
     /// Takes the gathered store work.

@@ -20,6 +20,7 @@ public struct BrokerCounters: Sendable, Equatable {
     public var jobsFailed = 0
     public var jobsReleased = 0
     public var jobsDiscarded = 0
+    public var jobsCancelled = 0
     public var unknownOutcomes = 0
     public var fenced = 0
     public var adopted = 0
@@ -47,6 +48,7 @@ public struct BrokerCounters: Sendable, Equatable {
             w.member("jobs_failed", jobsFailed)
             w.member("jobs_released", jobsReleased)
             w.member("jobs_discarded", jobsDiscarded)
+            w.member("jobs_cancelled", jobsCancelled)
             w.member("unknown_outcomes", unknownOutcomes)
             w.member("fenced", fenced)
             w.member("adopted", adopted)
@@ -57,6 +59,22 @@ public struct BrokerCounters: Sendable, Equatable {
 }
 
 extension BrokerCore {
+    /// What the workers of this broker serve: `{"kind": {"workers", "window", "free"}}`.
+    public func serves() -> [UInt8] {
+        var w = JSONWriter(capacity: 256)
+        w.object { w in
+            for (name, kind) in kinds.sorted(by: { $0.key < $1.key }) where !kind.workers.isEmpty {
+                w.key(name)
+                w.object { w in
+                    w.member("workers", kind.workers.count)
+                    w.member("window", kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) })
+                    w.member("free", freeSlots(kind))
+                }
+            }
+        }
+        return w.bytes
+    }
+
     /// Peers, queues and counters as JSON, for operators.
     public func inspection() -> [UInt8] {
         var w = JSONWriter(capacity: 2_048)

@@ -20,8 +20,18 @@ public struct BrokerLimits: Sendable {
     public var readyAhead = 2_000
     /// How often a kind with free slots is looked for in the database when nothing woke the broker, ns.
     public var pollNs: Int64 = 1_000_000_000
-    /// After start: how long workers of a dead epoch may take to report what they still run, ns.
-    public var adoptionGraceNs: Int64 = 2_000_000_000
+    /// A limited kind that got fewer jobs than it has room for is asked for again after so long, ns.
+    public var limitedPollNs: Int64 = 100_000_000
+    /// How often the queues of the served kinds are looked for when nothing names a new one, ns.
+    public var laneScanNs: Int64 = 5_000_000_000
+
+    /// Claims begin behind what was claimed before for at least so long, ns; for longer where beginning at the front takes long.
+    static let leastFloorLifeNs: Int64 = 200_000_000
+    static let mostFloorLifeNs: Int64 = 10_000_000_000
+    /// Beginning at the front may take one part in so many of the time.
+    static let floorLifeShare: Int64 = 50
+    /// Ids by which a floor stays behind the last claimed one: transactions do not commit in the order of their ids.
+    static let floorMargin: Int64 = 2_000
 
     public init() {}
 }

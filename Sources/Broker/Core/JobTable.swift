@@ -6,15 +6,17 @@ public struct ClaimedJob: Sendable, Equatable {
     public var id: Int64
     public var attempt: Int
     public var kind: String
+    public var queue: String
     public var priority: Int
     public var timeoutMs: Int
     /// A JSON document.
     public var args: [UInt8]
 
-    public init(id: Int64, attempt: Int, kind: String, priority: Int, timeoutMs: Int, args: [UInt8]) {
+    public init(id: Int64, attempt: Int, kind: String, queue: String, priority: Int, timeoutMs: Int, args: [UInt8]) {
         self.id = id
         self.attempt = attempt
         self.kind = kind
+        self.queue = queue
         self.priority = priority
         self.timeoutMs = timeoutMs
         self.args = args
@@ -25,7 +27,27 @@ public struct ClaimedJob: Sendable, Equatable {
 struct RunningJob {
     var attempt: Int
     var kind: String
+    var priority: Int
     var peer: PeerID
+}
+
+/// One queue of a kind, as claims walk it.
+public struct Lane: Sendable {
+    /// A place in the order of a lane: claims look behind it.
+    public struct Floor: Sendable, Equatable {
+        public var priority = 0
+        public var id: Int64 = 0
+
+        public init(priority: Int = 0, id: Int64 = 0) {
+            self.priority = priority
+            self.id = id
+        }
+    }
+
+    public var queue: String
+    public var floor = Floor()
+
+    public init(queue: String) { self.queue = queue }
 }
 
 /// Claimed jobs of one kind that no worker has yet, first by priority, then as they came.
@@ -65,6 +87,22 @@ struct ReadyQueue {
 
     var runs: [JobRun] { (0..<10).flatMap { levels[$0][heads[$0]...] }.map { JobRun(id: $0.id, attempt: $0.attempt) } }
 
+    /// Takes out the jobs for which `isUnwanted` holds.
+    mutating func remove(where isUnwanted: (ClaimedJob) -> Bool) -> [ClaimedJob] {
+        guard count > 0 else { return [] }
+        let (out, stay) = removeAll().reduce(into: ([ClaimedJob](), [ClaimedJob]())) { parts, job in
+            if isUnwanted(job) { parts.0.append(job) } else { parts.1.append(job) }
+        }
+        for job in stay { append(job) }
+        return out
+    }
+
+    /// The priority of the last job.
+    var lastPriority: Int? {
+        guard count > 0 else { return nil }
+        return (0..<10).last { heads[$0] < levels[$0].count }
+    }
+
     mutating func removeAll() -> [ClaimedJob] {
         var jobs: [ClaimedJob] = []
         while let job = popFirst() { jobs.append(job) }
@@ -89,4 +127,24 @@ struct KindState {
     /// Word of available jobs came while a claim was under way, which may have missed them.
     var wokenMeanwhile = false
     var cursor = 0
+    /// The queues that may hold available jobs of this kind.
+    var lanes = [Lane(queue: JobDraft.defaultQueue)]
+    /// Since when the lanes' floors have moved, and how long they may before a claim begins at the front again, ns.
+    var floorsSinceNs: Int64 = 0
+    var floorLifeNs: Int64 = BrokerLimits.leastFloorLifeNs
+    /// Claims of this kind pass through its limits.
+    var isLimited = false
+    /// A limited kind that got less than it wanted is not asked for again before, ns.
+    var notBeforeNs: Int64 = 0
+    /// Available jobs that are more urgent than what the workers have: claimed whatever is ready.
+    var urgent = 0
+
+    mutating func addLane(_ queue: String) {
+        if !lanes.contains(where: { $0.queue == queue }) { lanes.append(Lane(queue: queue)) }
+    }
+
+    mutating func resetFloors() {
+        for index in lanes.indices { lanes[index].floor = Lane.Floor() }
+        floorsSinceNs = 0
+    }
 }

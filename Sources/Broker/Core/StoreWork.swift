@@ -29,6 +29,16 @@ public struct StoreWork: Sendable {
         public var peer: PeerID
     }
 
+    /// A wish for available jobs of one kind.
+    public struct Claim: Sendable {
+        public var kind: String
+        public var count: Int
+        /// Where they are looked for.
+        public var lanes: [Lane]
+        /// The kind has limits: it may get fewer than there are.
+        public var isLimited: Bool
+    }
+
     public var inserts: [Insert] = []
     public var outcomes: [Outcome] = []
     /// Runs whose worker died: offered again, the attempt counts.
@@ -36,9 +46,14 @@ public struct StoreWork: Sendable {
     /// Claimed but never sent: offered again, the attempt is given back.
     public var unclaimed: [JobRun] = []
     public var adoptions: [Adoption] = []
-    public var claims: [(kind: String, count: Int)] = []
+    public var claims: [Claim] = []
+    /// Kinds whose queues should be looked for.
+    public var scans: Set<String> = []
+    /// What running jobs last said of themselves.
+    public var progress: [JobRun: [UInt8]] = [:]
 
     public var isEmpty: Bool {
         inserts.isEmpty && outcomes.isEmpty && released.isEmpty && unclaimed.isEmpty && adoptions.isEmpty && claims.isEmpty
+            && scans.isEmpty && progress.isEmpty
     }
 }

@@ -38,6 +38,21 @@ public final class JobContext {
     /// Keeps a JSON document with the finished job.
     public func setOutput(_ json: JSONValue) { output = json.bytes }
 
+    /// Says how far the run is: any JSON document of at most `JobProgress.maxBytes`, shown to operators and pushed on `jobs.<kind>`. Cheap enough
+    /// to be called for every step; only what is newest twice a second is kept.
+    public func setProgress(_ json: JSONValue) throws(JobFailure) {
+        let document = json.bytes
+        guard document.count <= JobProgress.maxBytes else {
+            throw JobFailure("progress of \(document.count) bytes, at most \(JobProgress.maxBytes)", isRetryable: false)
+        }
+        progress = document
+        onProgress(document)
+    }
+
+    /// What was said last.
+    private(set) var progress: [UInt8] = []
+    var onProgress: ([UInt8]) -> Void = { _ in }
+
     /// Finishes the job inside the handler's own transaction: its rows and the completion are committed together, or
     /// neither is. Call it last in the transaction. Fails (and so rolls back) when the run is no longer the job's current one.
     public func complete(in transaction: PostgresTransaction) async throws {
@@ -64,6 +79,32 @@ public final class JobContext {
             try await complete(in: transaction)
         }
         markCommitted()
+    }
+}
+
+/// How a run ended.
+public enum JobResult: Sendable, Equatable {
+    /// A JSON document or empty.
+    case done(output: [UInt8])
+    case failed(JobFailure)
+    case snoozed(ms: Int64)
+
+    /// Runs a handler to its end. The policy decides what the failure leaves open: when it is tried again, and whether.
+    static func of(_ context: JobContext, _ retry: RetryPolicy, _ handler: WorkerRuntime.JobHandler) async -> JobResult {
+        var failure: JobFailure
+        do {
+            try await handler(context)
+            return .done(output: context.output)
+        } catch let thrown as JobFailure {
+            failure = thrown
+        } catch let snooze as JobSnooze {
+            return .snoozed(ms: snooze.milliseconds)
+        } catch {
+            failure = JobFailure(String(describing: error))
+        }
+        if let most = retry.maxAttempts, context.attempt >= most { failure.isRetryable = false }
+        failure.retryInMs = failure.retryInMs ?? retry.delayMs(attempt: context.attempt, jobID: context.id)
+        return .failed(failure)
     }
 }
 

@@ -19,6 +19,8 @@ public final class WorkerRuntime: WorkDelegate {
         var context: JobContext
         var timer: EventLoop.Timer?
         var isTimedOut = false
+        /// An operator has asked for its end.
+        var isCancelled = false
     }
 
     struct Outcome {
@@ -41,12 +43,11 @@ public final class WorkerRuntime: WorkDelegate {
 
     public let options: WorkerOptions
     let client: BusClient
-    private var jobHandlers: [String: JobHandler] = [:]
+    private var jobHandlers: [String: (run: JobHandler, retry: RetryPolicy)] = [:]
     var requestHandlers: [String: RequestHandler] = [:]
     var streams: [String: StreamState] = [:]
     /// Jobs not started yet.
-    private var waiting: [(run: JobRun, link: Int, context: JobContext)] = []
-    private var waitingHead = 0
+    private var waiting = WaitingJobs()
     private var running: [JobRun: Run] = [:]
     var requests = RequestRunners()
     /// Reported, not yet settled.
@@ -65,7 +66,8 @@ public final class WorkerRuntime: WorkDelegate {
 
     // MARK: Handlers
 
-    public func onJob(_ kind: String, _ handler: @escaping JobHandler) { jobHandlers[kind] = handler }
+    /// - Parameter retry: when a failed attempt is tried again, where the failure itself does not say.
+    public func onJob(_ kind: String, retry: RetryPolicy = .standard, _ handler: @escaping JobHandler) { jobHandlers[kind] = (handler, retry) }
     public func onRequest(_ name: String, _ handler: @escaping RequestHandler) { requestHandlers[name] = handler }
     public func onBatches(_ stream: String, _ handler: @escaping BatchHandler) { streams[stream] = StreamState(handler: handler) }
 
@@ -89,7 +91,7 @@ public final class WorkerRuntime: WorkDelegate {
         guard !isStopping else { return }
         isStopping = true
         for link in 0..<client.linkCount { client.send(Header(.credit), payload: windows.payload, link: link, on: loop) }
-        while let next = popWaiting() { report(next.run, Header(.returned), [], link: next.link, on: loop) }
+        while let next = waiting.popFirst() { report(next.run, Header(.returned), [], link: next.link, on: loop) }
         let limit = loop.nowNs + options.drainMs * 1_000_000
         while isBusy, loop.nowNs < limit { await loop.sleep(ns: 5_000_000) }
         for run in running.values { run.task?.cancel() }
@@ -119,10 +121,17 @@ public final class WorkerRuntime: WorkDelegate {
     }
 
     public func cancelled(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
-        if view.header.aux == 0 {
-            requests.cancel(view.header.requestID, link: link)
-        } else {
-            running[JobRun(view)]?.task?.cancel()
+        if view.header.aux == 0 { return requests.cancel(view.header.requestID, link: link) }
+        let run = JobRun(view)
+        if running[run] != nil {
+            running[run]?.isCancelled = true
+            running[run]?.task?.cancel()
+            guard let timer = running[run]?.timer else { return }
+            loop.cancel(timer)
+            running[run]?.timer = loop.after(ns: options.stuckMs * 1_000_000) { self.giveUp(run, on: loop) }
+        } else if waiting.remove(run) != nil, !view.header.flags.contains(.fenced) {
+            // It was never started: the store, which knows that it is to be cancelled, takes it from here.
+            report(run, Header(.returned), [], link: link, on: loop)
         }
     }
 
@@ -133,9 +142,8 @@ public final class WorkerRuntime: WorkDelegate {
             running[run]?.link = link
             client.send(run.header(.holding), payload: [], link: link, on: loop)
         }
-        for index in waiting.indices.dropFirst(waitingHead) where !client.isUp(link: waiting[index].link) || waiting[index].link == link {
-            waiting[index].link = link
-            client.send(waiting[index].run.header(.holding), payload: [], link: link, on: loop)
+        waiting.move(to: link, where: { !client.isUp(link: $0) || $0 == link }) { run in
+            client.send(run.header(.holding), payload: [], link: link, on: loop)
         }
         for (run, outcome) in outcomes where !client.isUp(link: outcome.link) || outcome.link == link {
             outcomes[run]?.link = link
@@ -155,23 +163,12 @@ public final class WorkerRuntime: WorkDelegate {
         let timeout = view.header.timeoutMs > 0 ? view.header.timeoutMs : options.jobTimeoutMs
         let context = JobContext(id: run.id, attempt: run.attempt, kind: view.nameString, args: view.payloadArray, timeoutMs: timeout)
         if isStopping { return report(run, Header(.returned), [], link: link, on: loop) }
-        waiting.append((run, link, context))
+        waiting.append(WaitingJob(run: run, link: link, priority: Int(clamping: view.header.aux2), context: context))
         startWaiting(on: loop)
     }
 
-    private func popWaiting() -> (run: JobRun, link: Int, context: JobContext)? {
-        guard waitingHead < waiting.count else { return nil }
-        let next = waiting[waitingHead]
-        waitingHead += 1
-        if waitingHead == waiting.count {
-            waiting.removeAll(keepingCapacity: true)
-            waitingHead = 0
-        }
-        return next
-    }
-
     private func startWaiting(on loop: isolated EventLoop) {
-        while running.count < options.slots, let next = popWaiting() {
+        while running.count < options.slots, let next = waiting.popFirst() {
             guard let handler = jobHandlers[next.context.kind] else {
                 report(next.run, Header(.failed), JobFailure("this worker serves no \(next.context.kind)").payload, link: next.link, on: loop)
                 continue
@@ -179,8 +176,12 @@ public final class WorkerRuntime: WorkDelegate {
             let run = next.run
             let context = next.context
             running[run] = Run(link: next.link, task: nil, context: context, timer: nil)
+            context.onProgress = { [unowned self] document in
+                guard let link = running[run]?.link, client.isUp(link: link) else { return }
+                client.send(run.header(.progress), payload: document, link: link, on: loop)
+            }
             let task = loop.spawn {
-                let (header, payload) = await self.execute(handler, context)
+                let (header, payload) = await self.execute(handler.run, handler.retry, context)
                 self.ended(run, header, payload, on: loop)
             }
             // A handler that never suspended has ended by now.
@@ -190,17 +191,13 @@ public final class WorkerRuntime: WorkDelegate {
         }
     }
 
-    private func execute(_ handler: JobHandler, _ context: JobContext) async -> (Header, [UInt8]) {
-        do {
-            try await handler(context)
-            return (Header(.done, flags: context.isCommitted ? .committed : []), context.isCommitted ? [] : context.output)
-        } catch let failure as JobFailure {
-            return (Header(.failed), failure.payload)
-        } catch let snooze as JobSnooze {
-            return (Header(.snoozed, aux2: snooze.milliseconds), [])
-        } catch {
+    private func execute(_ handler: JobHandler, _ retry: RetryPolicy, _ context: JobContext) async -> (Header, [UInt8]) {
+        switch await JobResult.of(context, retry, handler) {
+        case .done(let output): return (Header(.done, flags: context.isCommitted ? .committed : []), context.isCommitted ? [] : output)
+        case .failed(let failure):
             if isStopping, Task.isCancelled { return (Header(.returned), []) }
-            return (Header(.failed), JobFailure(String(describing: error)).payload)
+            return (Header(.failed), failure.payload)
+        case .snoozed(let ms): return (Header(.snoozed, aux2: ms), [])
         }
     }
 
@@ -208,24 +205,29 @@ public final class WorkerRuntime: WorkDelegate {
         guard let state = running.removeValue(forKey: run) else { return }
         if let timer = state.timer { loop.cancel(timer) }
         counters.jobs += 1
-        if state.isTimedOut, header.verb != .done {
+        if state.isCancelled, header.verb != .done {
+            report(run, Header(.failed), JobFailure("cancelled while it ran").payload, link: state.link, on: loop)
+        } else if state.isTimedOut, header.verb != .done {
             report(run, Header(.failed), JobFailure("timed out after \(state.context.timeoutMs) ms").payload, link: state.link, on: loop)
         } else {
             if header.verb == .failed { counters.failed += 1 }
             report(run, header, payload, link: state.link, on: loop)
         }
-        if waitingHead < waiting.count { startWaiting(on: loop) }
+        if !waiting.isEmpty { startWaiting(on: loop) }
     }
 
     private func timeOut(_ run: JobRun, on loop: isolated EventLoop) {
         guard running[run] != nil else { return }
         running[run]?.isTimedOut = true
         running[run]?.task?.cancel()
-        // A handler that does not heed cancellation must not hold its slot for ever. Its rows are fenced by the attempt.
-        running[run]?.timer = loop.after(ns: options.stuckMs * 1_000_000) {
-            Log.error("a job ignores its cancellation; its slot is given up", ["id": String(run.id), "attempt": String(run.attempt)])
-            self.ended(run, Header(.failed), [], on: loop)
-        }
+        running[run]?.timer = loop.after(ns: options.stuckMs * 1_000_000) { self.giveUp(run, on: loop) }
+    }
+
+    /// A handler that does not heed cancellation must not hold its slot for ever. Its rows are fenced by the attempt.
+    private func giveUp(_ run: JobRun, on loop: isolated EventLoop) {
+        guard running[run] != nil else { return }
+        Log.error("a job ignores its cancellation; its slot is given up", ["id": String(run.id), "attempt": String(run.attempt)])
+        ended(run, Header(.failed), [], on: loop)
     }
 
     private func report(_ run: JobRun, _ header: Header, _ payload: [UInt8], link: Int, on loop: isolated EventLoop) {

@@ -23,9 +23,10 @@ public struct ZoneFiles: Sendable {
     public mutating func rules(named name: String) throws(ZoneFileError) -> TimeZoneRules {
         if let rules = known[name] { return rules }
         guard TimeZoneRules.isName(name) else { throw ZoneFileError(zone: String(name.prefix(64)), reason: "not a time zone's name") }
+        let bytes = try read(name)
         let rules: TimeZoneRules
         do throws(TimeZoneFault) {
-            rules = try TimeZoneRules(tzif: try read(name))
+            rules = try TimeZoneRules(tzif: bytes)
         } catch {
             throw ZoneFileError(zone: name, reason: "\(error)")
         }

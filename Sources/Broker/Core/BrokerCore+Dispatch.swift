@@ -1,0 +1,173 @@
+import Protocol
+
+/// Which job goes to which worker, and what is asked of the store.
+extension BrokerCore {
+    mutating func makeReady(_ job: ClaimedJob) {
+        kinds[job.kind, default: KindState()].ready.append(job)
+        dispatch(job.kind)
+        giveBackUnserved(job.kind)
+        giveBackPaused(job.kind)
+    }
+
+    /// Claimed jobs that nobody here can be sent go back, so that another broker's workers may have them.
+    mutating func giveBackUnserved(_ kind: String) {
+        guard let state = kinds[kind], state.ready.count > 0, isStopping || state.workers.isEmpty else { return }
+        let jobs = kinds[kind]?.ready.removeAll() ?? []
+        work.unclaimed += jobs.map { JobRun(id: $0.id, attempt: $0.attempt) }
+    }
+
+    /// Claimed jobs of queues that are paused meanwhile go back.
+    mutating func giveBackPaused(_ kind: String) {
+        guard !control.pausedQueues.isEmpty else { return }
+        let control = control
+        let jobs = kinds[kind]?.ready.remove { control.isPaused($0.queue) } ?? []
+        work.unclaimed += jobs.map { JobRun(id: $0.id, attempt: $0.attempt) }
+    }
+
+    // MARK: Dispatch
+
+    /// Room at a peer goes to the most urgent ready job among all kinds that it serves.
+    mutating func dispatchAll(_ peer: PeerID) {
+        guard let hello = peers[peer]?.hello else { return }
+        if hello.kinds.count == 1 {
+            dispatch(hello.kinds[0])
+            return
+        }
+        while let free = peers[peer]?.freeJobs, free > 0 {
+            var best: (kind: String, rank: (Int, Int64))?
+            for kind in hello.kinds {
+                guard let rank = kinds[kind]?.ready.firstRank else { continue }
+                if best.map({ rank < $0.rank }) ?? true { best = (kind, rank) }
+            }
+            guard let best, dispatch(best.kind, most: 1) else { return }
+        }
+    }
+
+    /// Sends ready jobs to workers with room; whether it sent as many as it was allowed to.
+    @discardableResult
+    mutating func dispatch(_ kind: String, most: Int = .max) -> Bool {
+        guard let index = kinds.index(forKey: kind), !isStopping else { return false }
+        var left = most
+        var freed: [PeerID] = []
+        while left > 0, let rank = kinds.values[index].ready.firstRank, let peer = pickJobWorker(index, priority: rank.0),
+            let job = kinds.values[index].ready.popFirst()
+        {
+            if let before = give(JobRun(id: job.id, attempt: job.attempt), kind, job.priority, to: peer) { freed.append(before) }
+            counters.dispatched += 1
+            outbox.send(
+                peer,
+                Header(
+                    .job, requestID: UInt64(bitPattern: job.id), timeoutMs: Int64(job.timeoutMs), aux: UInt32(clamping: job.attempt),
+                    aux2: Int64(job.priority)),
+                name: kind.utf8, payload: job.args)
+            left -= 1
+        }
+        for peer in freed { dispatchAll(peer) }
+        return left == 0
+    }
+
+    /// One run takes one place: whoever had this job before, by an earlier attempt or word, has it no more. Returns that peer.
+    mutating func give(_ run: JobRun, _ kind: String, _ priority: Int, to peer: PeerID) -> PeerID? {
+        let before = running.updateValue(RunningJob(attempt: run.attempt, kind: kind, priority: priority, peer: peer), forKey: run.id)
+        if let before { peers[before.peer]?.free(before.priority) }
+        peers[peer]?.take(priority)
+        return before?.peer
+    }
+
+    /// The worker with the most room, round robin among equals. Where all are full: one that has only less urgent jobs before it.
+    private mutating func pickJobWorker(_ index: Dictionary<String, KindState>.Index, priority: Int) -> PeerID? {
+        let workers = kinds.values[index].workers
+        guard !workers.isEmpty else { return nil }
+        let start = kinds.values[index].cursor
+        var best: PeerID?
+        var beyond: PeerID?
+        var room = 0
+        for i in 0..<workers.count {
+            let peer = workers[(start + i) % workers.count]
+            guard let place = peers.index(forKey: peer) else { continue }
+            let free = peers.values[place].freeJobs
+            if free > room {
+                room = free
+                best = peer
+            } else if best == nil, beyond == nil, free == 0, peers.values[place].hasRoom(beyondWindowFor: priority) {
+                beyond = peer
+            }
+        }
+        if best != nil { kinds.values[index].cursor = (start + 1) % workers.count }
+        return best ?? beyond
+    }
+
+    func freeSlots(_ kind: KindState) -> Int { kind.workers.reduce(0) { $0 + (peers[$1]?.freeJobs ?? 0) } }
+
+    // MARK: Claims
+
+    /// Whether a job of this priority would run before what is ready, or before what a worker holds.
+    func isUrgent(_ priority: Int, _ kind: KindState) -> Bool {
+        if let last = kind.ready.lastPriority, priority < last { return true }
+        return kind.workers.contains { peers[$0]?.hasRoom(beyondWindowFor: priority) ?? false }
+    }
+
+    /// Asks the store for jobs of every kind that has room, at most one claim per kind under way.
+    mutating func planClaims() {
+        guard !isStopping else { return }
+        for (name, kind) in kinds
+        where (kind.mayHaveMore || kind.isProbeDue) && kind.claiming == 0 && !kind.workers.isEmpty && kind.notBeforeNs <= nowNs {
+            let window = kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) }
+            let free = freeSlots(kind)
+            // What a limit lets through is not for keeping: another broker's workers may have room for it.
+            let ahead = kind.isLimited ? 0 : min(limits.readyAhead, window)
+            let room = free + ahead - kind.ready.count - kind.reserved
+            let urgent = kind.ready.count < 2 * limits.readyAhead ? kind.urgent : 0
+            let want = min(limits.claimBatch, max(room, urgent))
+            // A small claim is worth its round trip only when somebody is idle, or when it cannot wait.
+            guard want >= max(1, min(ahead / 2, limits.claimBatch / 2)) || (free > 0 && kind.ready.count == 0 && want > 0) || urgent > 0 else { continue }
+            let lanes = control.pausedQueues.isEmpty ? kind.lanes : kind.lanes.filter { !control.isPaused($0.queue) }
+            guard !lanes.isEmpty else { continue }
+            kinds[name]?.claiming = want
+            kinds[name]?.isProbing = !kind.mayHaveMore
+            kinds[name]?.isProbeDue = false
+            kinds[name]?.wokenMeanwhile = false
+            work.claims.append(.init(kind: name, count: want, lanes: lanes, isLimited: kind.isLimited))
+        }
+    }
+
+    /// The next claims begin behind these jobs. How long, depends on what beginning at the front has cost.
+    mutating func moveFloors(_ asked: [StoreWork.Claim], _ jobs: [ClaimedJob], tookNs: Int64) {
+        for claim in asked where claim.lanes.contains(where: { $0.floor == Lane.Floor() }) {
+            let life = min(max(tookNs * BrokerLimits.floorLifeShare, BrokerLimits.leastFloorLifeNs), BrokerLimits.mostFloorLifeNs)
+            kinds[claim.kind]?.floorLifeNs = life
+        }
+        // In order: the last one of each lane stays. What was woken meanwhile may lie before it.
+        for job in jobs {
+            guard let kind = kinds.index(forKey: job.kind), !kinds.values[kind].wokenMeanwhile,
+                let lane = kinds.values[kind].lanes.firstIndex(where: { $0.queue == job.queue })
+            else { continue }
+            kinds.values[kind].lanes[lane].floor = Lane.Floor(priority: job.priority, id: max(0, job.id - BrokerLimits.floorMargin))
+            if kinds.values[kind].floorsSinceNs == 0 { kinds.values[kind].floorsSinceNs = nowNs }
+        }
+    }
+
+    /// The queues in which jobs of these kinds were found. Lanes of queues that hold nothing are forgotten.
+    public mutating func lanesFound(_ found: [(kind: String, queue: String)], asked: Set<String>) {
+        var queues: [String: Set<String>] = [:]
+        for (kind, queue) in found { queues[kind, default: []].insert(queue) }
+        for name in asked {
+            guard let state = kinds[name] else { continue }
+            let here = queues[name] ?? []
+            let missing = here.subtracting(state.lanes.map(\.queue))
+            kinds[name]?.lanes.removeAll { $0.queue != JobDraft.defaultQueue && !here.contains($0.queue) }
+            for queue in missing { kinds[name]?.addLane(queue) }
+            if !missing.isEmpty { kinds[name]?.mayHaveMore = true }
+        }
+        planClaims()
+    }
+
+    /// Per tick: floors that are old, queues that should be looked for.
+    mutating func tendLanes() {
+        for (name, kind) in kinds where kind.floorsSinceNs != 0 && nowNs - kind.floorsSinceNs >= kind.floorLifeNs { kinds[name]?.resetFloors() }
+        if nowNs - lastLaneScanNs >= limits.laneScanNs {
+            lastLaneScanNs = nowNs
+            work.scans.formUnion(kinds.filter { !$0.value.workers.isEmpty }.keys)
+        }
+    }
+}
