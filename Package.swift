@@ -67,11 +67,13 @@ let package = Package(
         tests("PostgresTests", ["CLinux", "Bytes", "Reactor", "Postgres"]),
         tests("BrokerTests", ["Bytes", "Protocol", "Broker"]),
         tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
+        tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(
             "ChargingAPITests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"]),
+        tests("OperationsTests", ["Bytes", "Reactor", "ZeroMQ", "Postgres", "API", "Simulation", "Heliograph"]),
         tests(
             "FleetTests",
             ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "Simulation", "Heliograph"]),

@@ -62,7 +62,8 @@ CREATE INDEX job_history_id ON heliograph.job_history (id);
 CREATE INDEX job_history_time ON heliograph.job_history USING brin (finished_at, xid) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX job_failed_kind ON heliograph.job_failed (kind, finished_at);
 
--- Makes the day partitions from yesterday to `days` ahead; returns how many were missing.
+-- Makes the day partitions from yesterday to `days` ahead; returns how many were missing. A day whose jobs lie in the default partition
+-- already, because it was not made in time, stays there.
 CREATE FUNCTION heliograph.make_history_partitions(days integer) RETURNS integer
 LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE
@@ -74,10 +75,14 @@ BEGIN
     FOR day IN SELECT (now() AT TIME ZONE 'UTC')::date + n FROM generate_series(-1, days) AS n LOOP
         FOREACH part IN ARRAY ARRAY['job_completed', 'job_failed'] LOOP
             IF to_regclass('heliograph.' || part || '_' || to_char(day, 'YYYYMMDD')) IS NULL THEN
-                EXECUTE format(
-                    'CREATE TABLE heliograph.%I PARTITION OF heliograph.%I FOR VALUES FROM (%L) TO (%L)',
-                    part || '_' || to_char(day, 'YYYYMMDD'), part, day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
-                made := made + 1;
+                BEGIN
+                    EXECUTE format(
+                        'CREATE TABLE heliograph.%I PARTITION OF heliograph.%I FOR VALUES FROM (%L) TO (%L)',
+                        part || '_' || to_char(day, 'YYYYMMDD'), part, day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
+                    made := made + 1;
+                EXCEPTION WHEN check_violation THEN
+                    NULL;
+                END;
             END IF;
         END LOOP;
     END LOOP;
@@ -91,10 +96,11 @@ SELECT id, kind, queue, state, priority, attempt, max_attempts, timeout_ms, crea
 FROM heliograph.job_history_before;
 DROP TABLE heliograph.job_history_before;
 
--- Drops the days that nobody keeps any longer, each kind of end after its own time; returns the names. Never waits long: a reader of the
--- history holds a day up until the next call.
+-- Drops the oldest day that nobody keeps any longer, each kind of end after its own time; returns its name, and nothing when there is none.
+-- One day a call: completions wait for the locks of the drop. It does not wait long for readers either: one holds the days up until the
+-- next call.
 CREATE FUNCTION heliograph.drop_history(keep_completed interval, keep_failed interval) RETURNS SETOF text
-LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
+LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
 DECLARE
     part record;
 BEGIN
@@ -102,7 +108,7 @@ BEGIN
         SELECT c.relname::text AS name, to_timestamp(right(c.relname, 8) || ' 00:00:00+00', 'YYYYMMDD HH24:MI:SSTZH') + interval '1 day' AS until,
             CASE WHEN c.relname LIKE 'job\_completed\_%' THEN keep_completed ELSE keep_failed END AS keep
         FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'heliograph'
-        WHERE c.relkind = 'r' AND c.relname ~ '^job_(completed|failed)_[0-9]{8}$' ORDER BY 1
+        WHERE c.relkind = 'r' AND c.relname ~ '^job_(completed|failed)_[0-9]{8}$' ORDER BY 2, 1
     LOOP
         CONTINUE WHEN part.until > now() - part.keep;
         BEGIN
@@ -111,6 +117,7 @@ BEGIN
         EXCEPTION WHEN lock_not_available THEN
             NULL;
         END;
+        RETURN;
     END LOOP;
     -- What a jumping clock has put aside is few: deleted, not dropped.
     DELETE FROM heliograph.job_completed_other WHERE finished_at < now() - keep_completed;

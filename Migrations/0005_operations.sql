@@ -53,7 +53,7 @@ CREATE TABLE heliograph.job_schedule (
     draft       jsonb NOT NULL,
     -- 'none', 'last' or 'all', and for 'all' how far back, s.
     catch_up    text NOT NULL DEFAULT 'last' CHECK (catch_up IN ('none', 'last', 'all')),
-    window_s    integer NOT NULL DEFAULT 86400 CHECK (window_s BETWEEN 60 AND 2678400),
+    window_s    integer NOT NULL DEFAULT 86400 CHECK (window_s BETWEEN 60 AND 31622400),
     paused      boolean NOT NULL DEFAULT false,
     -- Slots up to here are decided.
     decided_to  timestamptz NOT NULL DEFAULT now(),
@@ -75,13 +75,15 @@ DECLARE
     s heliograph.job_schedule;
     slot_at timestamptz;
     new_id bigint;
+    -- A tag has 128 bytes at most.
+    most integer := CASE WHEN octet_length(schedule_name) = length(schedule_name) THEN 100 ELSE 29 END;
 BEGIN
     SELECT * INTO s FROM heliograph.job_schedule WHERE name = schedule_name AND NOT paused FOR UPDATE;
     IF NOT FOUND THEN RETURN; END IF;
     FOREACH slot_at IN ARRAY slots LOOP
         CONTINUE WHEN EXISTS (SELECT FROM heliograph.job_slot WHERE schedule = schedule_name AND slot = slot_at);
         SELECT * INTO new_id FROM heliograph.enqueue_many(jsonb_build_array(
-            s.draft || jsonb_build_object('tags', coalesce(s.draft -> 'tags', '[]') || jsonb_build_array('schedule:' || left(schedule_name, 100)))));
+            s.draft || jsonb_build_object('tags', coalesce(s.draft -> 'tags', '[]') || jsonb_build_array('schedule:' || left(schedule_name, most)))));
         INSERT INTO heliograph.job_slot VALUES (schedule_name, slot_at, new_id);
         RETURN NEXT new_id;
     END LOOP;
@@ -159,6 +161,7 @@ BEGIN
                 ELSE format('strpos(lower(errors -> -1 ->> ''error''), lower(%L)) > 0', member.value #>> '{}') END;
         ELSIF member.key IN ('since', 'until') THEN
             BEGIN
+                IF member.type <> 'string' THEN RAISE 'not a text'; END IF;
                 conditions := conditions || format('finished_at %s %L::timestamptz', CASE member.key WHEN 'since' THEN '>=' ELSE '<' END,
                     (member.value #>> '{}')::timestamptz);
             EXCEPTION WHEN others THEN
@@ -170,7 +173,7 @@ BEGIN
             END IF;
             conditions := conditions || format('attempt %s %s', CASE member.key WHEN 'min_attempt' THEN '>=' ELSE '<=' END, member.value #>> '{}');
         ELSIF member.key = 'ids' THEN
-            IF member.type <> 'array' OR EXISTS (SELECT FROM jsonb_array_elements(member.value) AS e WHERE e #>> '{}' !~ '^[0-9]{1,18}$') THEN
+            IF member.type <> 'array' OR EXISTS (SELECT FROM jsonb_array_elements(member.value) AS e WHERE jsonb_typeof(e) <> 'number' OR e #>> '{}' !~ '^[0-9]{1,18}$') THEN
                 RAISE EXCEPTION 'filter: ids must be an array of whole numbers' USING ERRCODE = '22023';
             END IF;
             conditions := conditions || format('id = ANY (%L::bigint[])', ARRAY(SELECT jsonb_array_elements_text(member.value)));
@@ -309,7 +312,11 @@ DECLARE
 BEGIN
     SELECT xid INTO since FROM heliograph.job_stat_mark FOR UPDATE;
     upto := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
-    IF upto <= since THEN RETURN 0; END IF;
+    IF upto <= since THEN
+        -- Numbers go back where a dump was loaded into another server: it begins anew there.
+        IF upto < since THEN UPDATE heliograph.job_stat_mark SET xid = upto; END IF;
+        RETURN 0;
+    END IF;
     WITH finished AS (
         SELECT date_trunc('hour', finished_at) AS hour, kind, queue, state, count(*) AS jobs, sum(attempt) AS attempts,
             sum(extract(epoch FROM coalesce(attempted_at, finished_at) - created_at) * 1000)::bigint AS wait_ms,

@@ -4,7 +4,9 @@ public import Reactor
 /// The benchmarks: each prints its figures beside a reference that is measured in the same run.
 public enum Benchmarks {
     public static let names = [
-        "bus.request", "bus.request.curve", "queue.drain", "queue.latency.p50", "queue.latency.p99", "ingest.charging", "http.memory", "http.rows",
+        "bus.request", "bus.request.curve", "queue.drain", "queue.latency.p50", "queue.latency.p99", "queue.latency.p99_10k",
+        "queue.sustained", "queue.wal_kib", "queue.held_snapshot", "queue.replay_preview_s", "queue.replay_p99", "queue.recovery_s", "ingest.charging",
+        "http.memory", "http.rows",
         "fanout.deliveries", "fanout.idle_kb",
     ]
 

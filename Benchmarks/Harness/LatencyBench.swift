@@ -8,9 +8,25 @@ import ZeroMQ
 /// From the moment a job was due to be enqueued until its handler starts, at a steady rate. An open loop: a late enqueue counts
 /// from when it should have been sent, so a stall shows in every job it held up.
 enum LatencyBench {
-    static let perSecond = 1_000
-    static let seconds = 20
     static let warmUp = 200
+
+    /// A steady rate, and the figures that it gives.
+    private struct Rate {
+        var perSecond: Int
+        var seconds: Int
+        var figures: [(name: String, share: Double)]
+    }
+
+    private static let rates = [
+        Rate(perSecond: 1_000, seconds: 20, figures: [("queue.latency.p50", 0.5), ("queue.latency.p99", 0.99)]),
+        Rate(perSecond: 10_000, seconds: 10, figures: [("queue.latency.p99_10k", 0.99)]),
+    ]
+
+    static var names: [String] { rates.flatMap { $0.figures.map(\.name) } }
+
+    static func run(_ wanted: Set<String>, _ bench: Bench, on loop: isolated EventLoop) async throws {
+        for rate in rates where rate.figures.contains(where: { wanted.contains($0.name) }) { try await measure(rate, wanted, bench, on: loop) }
+    }
 
     /// Milliseconds per job, written on the worker's loop and read elsewhere.
     private final class Delays: Sendable {
@@ -22,13 +38,14 @@ enum LatencyBench {
         var sorted: [Double] { ms.withLock { $0.sorted() } }
     }
 
-    static func run(_ wanted: Set<String>, _ bench: Bench, on loop: isolated EventLoop) async throws {
+    private static func measure(_ rate: Rate, _ wanted: Set<String>, _ bench: Bench, on loop: isolated EventLoop) async throws {
         let postgres = try await bench.postgres(on: loop)
+        let perSecond = rate.perSecond
         try await QueueBench.statements(["TRUNCATE heliograph.job, heliograph.job_history", "VACUUM ANALYZE heliograph.job", "CHECKPOINT"], postgres, on: loop)
-        let count = bench.options.scaled(perSecond * seconds)
+        let count = bench.options.scaled(perSecond * rate.seconds)
         let disk = try await DiskProbe.percentiles(bench.directory + "/probe", on: loop)
         let delays = Delays()
-        let fleet = try await Fleet.start(postgres, slots: 64, prefetch: 64) { runtime, _, _, loop in
+        let fleet = try await Fleet.start(postgres, slots: 64, prefetch: rate.perSecond / 15) { runtime, _, _, loop in
             runtime.onJob(QueueBench.kind) { context in
                 _ = loop
                 let now = Clock.monotonicNs
@@ -46,7 +63,7 @@ enum LatencyBench {
                 for _ in 0..<warmUp { _ = try await client.enqueue(JobDraft(kind: QueueBench.kind, args: args(Clock.monotonicNs)), on: loop) }
                 while delays.count < warmUp { await loop.sleep(ns: 1_000_000) }
                 delays.clear()
-                try await offer(count, client, on: loop)
+                try await offer(count, perSecond, client, on: loop)
                 let limit = Clock.monotonicNs + 30_000_000_000
                 while delays.count < count, Clock.monotonicNs < limit { await loop.sleep(ns: 10_000_000) }
                 client.close(on: loop)
@@ -66,7 +83,7 @@ enum LatencyBench {
             reference = try await Wrk.pgbenchDelays(bareInsert, perSecond: perSecond, seconds: max(1, count / perSecond), postgres, bench, on: loop)
             return percentile(reference, 0.5)
         }
-        for (name, share) in [("queue.latency.p50", 0.5), ("queue.latency.p99", 0.99)] where wanted.contains(name) {
+        for (name, share) in rate.figures where wanted.contains(name) {
             bench.record(
                 Figure(
                     name, percentile(sorted, share), "ms", reference: "pgbench, one bare INSERT of the same row, 2 clients, due time to commit",
@@ -81,7 +98,7 @@ enum LatencyBench {
 
     private static func args(_ dueNs: Int64) -> [UInt8] { Array("{\"due\":\(dueNs)}".utf8) }
 
-    private static func offer(_ count: Int, _ client: BusClient, on loop: isolated EventLoop) async throws {
+    private static func offer(_ count: Int, _ perSecond: Int, _ client: BusClient, on loop: isolated EventLoop) async throws {
         let interval = 1_000_000_000 / Int64(perSecond)
         let start = Clock.monotonicNs + interval
         var refused: Refusal?

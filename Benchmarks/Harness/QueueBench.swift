@@ -13,7 +13,10 @@ enum QueueBench {
 
     static func run(_ wanted: Set<String>, _ bench: Bench, on loop: isolated EventLoop) async throws {
         if wanted.contains("queue.drain") { try await drain(bench, on: loop) }
-        if !wanted.isDisjoint(with: ["queue.latency.p50", "queue.latency.p99"]) { try await LatencyBench.run(wanted, bench, on: loop) }
+        try await LatencyBench.run(wanted, bench, on: loop)
+        try await SustainedBench.run(wanted, bench, on: loop)
+        try await ReplayBench.run(wanted, bench, on: loop)
+        if wanted.contains("queue.recovery_s") { try await RecoveryBench.run(bench, on: loop) }
     }
 
     private static func drain(_ bench: Bench, on loop: isolated EventLoop) async throws {

@@ -59,3 +59,11 @@ struct ProcessorTime {
         return percent < 1 ? "" : ", \(Int(percent.rounded())) % of their time taken by the host"
     }
 }
+
+/// Resident memory of this process.
+enum OwnMemory {
+    static var kb: Int {
+        let line = TextFile.read("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0
+    }
+}

@@ -46,7 +46,12 @@ final class APINode {
         ChargingRoutes(pool, offset: config.chargingOffset).add(open: open, data: guarded(open, dataScope))
         IntakeRoutes(port, timeoutMs: config.ingestTimeoutMs, offset: config.chargingOffset).add(to: guarded(plain, .ingest))
         LoginRoute(AccountStore(pool, hasher)).add(to: plain)
-        OperationsRoutes(pool, port).add(to: guarded(plain, .admin))
+        let operators = guarded(plain, .admin)
+        JobRoutes(pool).add(to: operators)
+        QueueRoutes(pool).add(to: operators)
+        ScheduleRoutes(pool).add(to: operators)
+        ReplayRoutes(pool).add(to: operators)
+        FleetRoutes(pool, port).add(to: operators)
         guarded(plain, config.isProduction ? .admin : nil).on(.get, "/metrics") { [unowned self] _ in await metrics() }
         if config.isProduction {
             plain.webSocket("/api/ws", GuardedSockets(hub, tokens, on: loop))
@@ -86,6 +91,7 @@ final class APINode {
 
     /// What handlers throw besides `APIError`. The database's own words go to the log only.
     private static func translate(_ error: any Error) -> APIError? {
+        if let refusal = error as? OperationError { return APIError(refusal) }
         guard let error = error as? PostgresError else {
             Log.error("a handler failed", ["error": "\(error)"])
             return nil

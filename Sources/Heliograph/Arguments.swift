@@ -32,6 +32,9 @@ struct Arguments {
     /// The last value given for a flag.
     func value(_ name: String) -> String? { flags.last { $0.name == name }?.value ?? nil }
 
+    /// All values given for a flag, in order.
+    func values(_ name: String) -> [String] { flags.compactMap { $0.name == name ? $0.value : nil } }
+
     func int(_ name: String, _ range: ClosedRange<Int>) throws(UsageError) -> Int? {
         guard let text = value(name) else { return nil }
         guard let number = Int(text), range.contains(number) else {
@@ -49,7 +52,9 @@ struct Arguments {
     }
 
     /// Refuses flags that a command does not know.
-    func allow(_ names: String...) throws(UsageError) {
+    func allow(_ names: String...) throws(UsageError) { try allow(names) }
+
+    func allow(_ names: [String]) throws(UsageError) {
         for flag in flags where !names.contains(flag.name) && flag.name != "data" && flag.name != "log" {
             throw UsageError("unknown option --\(flag.name)")
         }

@@ -10,8 +10,8 @@ struct Heliograph {
           up [--demo] [--port N] [--data DIR]      everything in one process, with a private PostgreSQL where DATABASE_URL is not set
           broker [--name N] [--bind W,T]           one broker
           api [--port N]                           one API node
-          worker [names…] [--slots N]              workers in one process: telemetry, prediction, probe (none: all)
-          jobs list|show ID|retry ID|stats [--json] [--state S] [--kind K] [--limit N]
+          worker [names…] [--slots N]              workers in one process: telemetry, prediction, upkeep, probe (none: all)
+          jobs list|show|why|retry|cancel|discard|enqueue|replay|stats|queues|pause|resume|limit|schedule|audit … [--json]
           db migrate|status
           user add NAME [--role admin]             the password is read from standard input
           token new --scope ingest|admin
@@ -40,7 +40,7 @@ struct Heliograph {
                 return
             }
             words.removeFirst()
-            let arguments = try Arguments(words, switches: ["demo", "json", "help"])
+            let arguments = try Arguments(words, switches: JobsCommand.switches.union(["demo", "json", "help"]))
             let settings = try Settings(arguments)
             Log.level = settings.logLevel ?? .info
             try await run(command, arguments, settings)

@@ -30,6 +30,8 @@ struct Settings {
         Setting(name: "HELIOGRAPH_UTC_OFFSET", fallback: "+08:00", meaning: "local time of the charging API and its statistics"),
         Setting(name: "HELIOGRAPH_FORECAST_HOURS", fallback: "24", meaning: "how far predictions reach, 1 to 168"),
         Setting(name: "HELIOGRAPH_FORECAST_STEP_MINUTES", fallback: "15", meaning: "distance of predictions, 1 to 1440"),
+        Setting(name: "HELIOGRAPH_KEEP_COMPLETED", fallback: "7", meaning: "days that completed jobs are kept, 1 to 3650"),
+        Setting(name: "HELIOGRAPH_KEEP_FAILED", fallback: "30", meaning: "days that cancelled and discarded jobs are kept, 1 to 3650"),
         Setting(name: "CORS_ORIGINS", fallback: "*", meaning: "origins that browsers may call from, separated by commas"),
     ]
 
@@ -70,6 +72,13 @@ struct Settings {
         PredictionSettings(offset: offset, horizonHours: int("HELIOGRAPH_FORECAST_HOURS"), stepMinutes: int("HELIOGRAPH_FORECAST_STEP_MINUTES"))
     }
 
+    var upkeep: UpkeepOptions {
+        var options = UpkeepOptions()
+        options.keepCompletedDays = int("HELIOGRAPH_KEEP_COMPLETED")
+        options.keepFailedDays = int("HELIOGRAPH_KEEP_FAILED")
+        return options
+    }
+
     private func check() throws(UsageError) {
         func fail(_ name: String, _ rule: String) throws(UsageError) {
             throw UsageError("\(name)='\(self[name])' (from \(origin(name))) \(rule)")
@@ -80,7 +89,7 @@ struct Settings {
         if UTCOffset(self["HELIOGRAPH_UTC_OFFSET"]) == nil { try fail("HELIOGRAPH_UTC_OFFSET", "must be Z or like +08:00") }
         for (name, range) in [
             ("PORT", 0...65535), ("VEHICLE_PORT", 0...65535), ("HELIOGRAPH_API_LOOPS", 1...64), ("HELIOGRAPH_FORECAST_HOURS", 1...168),
-            ("HELIOGRAPH_FORECAST_STEP_MINUTES", 1...1440),
+            ("HELIOGRAPH_FORECAST_STEP_MINUTES", 1...1440), ("HELIOGRAPH_KEEP_COMPLETED", 1...3650), ("HELIOGRAPH_KEEP_FAILED", 1...3650),
         ] {
             guard let number = Int(self[name]), range.contains(number) else {
                 return try fail(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")

@@ -46,7 +46,7 @@ enum UpCommand {
         for name in names {
             workers.append(
                 try await WorkerPart.start(
-                    [name], bus: bus, postgres: database.config, settings: settings.prediction, on: EventLoop(name: name)))
+                    [name], bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep, on: EventLoop(name: name)))
         }
         let api = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: home, isDemo: isDemo)
         announce(api, isDemo: isDemo)

@@ -6,11 +6,12 @@ import ZeroMQ
 
 /// Workers on one loop: the named ones share a bus client and a pool.
 final class WorkerPart {
-    static let names = ["telemetry", "prediction", "probe"]
+    static let names = ["telemetry", "prediction", "upkeep", "probe"]
 
     let runtime: WorkerRuntime
     private let pool: PostgresPool
     private var closers: [() -> Void] = []
+    private var upkeep: UpkeepWorker?
 
     private init(_ runtime: WorkerRuntime, _ pool: PostgresPool) {
         self.runtime = runtime
@@ -18,7 +19,8 @@ final class WorkerPart {
     }
 
     static func start(
-        _ names: [String], bus: Bus, postgres: PostgresConfig, settings: PredictionSettings, slots: Int? = nil, on loop: EventLoop
+        _ names: [String], bus: Bus, postgres: PostgresConfig, settings: PredictionSettings, upkeep: UpkeepOptions = UpkeepOptions(), slots: Int? = nil,
+        on loop: EventLoop
     ) async throws -> LoopBound<WorkerPart> {
         try await loop.run { loop in
             let title = names.joined(separator: "+")
@@ -41,6 +43,11 @@ final class WorkerPart {
                     let predictor = ChargingPredictor(pool, client: client, settings: settings)
                     predictor.register(runtime, on: loop)
                     part.closers.append { predictor.close() }
+                case "upkeep":
+                    // It takes no work from the bus, and its slow tasks no connection of the handlers.
+                    let worker = UpkeepWorker(postgres, options: upkeep, on: loop)
+                    worker.start(on: loop)
+                    part.upkeep = worker
                 case "probe": ProbeWorker.register(runtime, pool: pool, on: loop)
                 default: throw UsageError("no worker is called '\(name)'; there are \(Self.names.joined(separator: ", "))")
                 }
@@ -52,6 +59,7 @@ final class WorkerPart {
 
     func stop(on loop: isolated EventLoop) async {
         for close in closers { close() }
+        await upkeep?.stop(on: loop)
         await runtime.stop(on: loop)
         await pool.close(on: loop)
     }

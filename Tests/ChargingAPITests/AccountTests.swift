@@ -119,7 +119,7 @@ func failure(_ body: () async throws -> Void) async -> (any Error)? {
 
     @Test func `the token cache forgets good tokens after 30 seconds, bad ones after 5, and is bounded`() {
         var cache = TokenCache()
-        cache.put("good", TokenHolder(scope: .ingest, account: nil), nowNs: 0)
+        cache.put("good", TokenHolder(scope: .ingest, account: nil, name: "token"), nowNs: 0)
         cache.put("bad", nil, nowNs: 0)
         #expect(cache.find("good", nowNs: TokenCache.goodNs - 1)??.scope == .ingest)
         #expect(cache.find("good", nowNs: TokenCache.goodNs) == nil)

@@ -17,6 +17,7 @@ import Testing
             let jobs = 20_000 * Self.scale
             _ = try await fleet.pool.query("CREATE TABLE probe_effect (job_id bigint, attempt integer)")
             var broker = try await fleet.start("broker", on: loop)
+            try await fleet.start("worker", "upkeep", on: loop)
             let first = try await fleet.start("worker", "probe", "--slots", "4", on: loop)
             try await fleet.start("worker", "probe", "--slots", "4", on: loop)
             _ = try await fleet.pool.query(

@@ -12,7 +12,7 @@ let projectRoot = String(#filePath.dropLast("/Tests/FleetTests/LocalFleet.swift"
 
 /// A broker over inproc with a database of its own, for tests in one process. Its loop is separate, as in a real fleet.
 struct LocalFleet: Sendable {
-    let context = ZMQContext()
+    var context = ZMQContext()
     let endpoint: BusEndpoint
     let postgres: PostgresConfig
     let loop: EventLoop

@@ -22,4 +22,6 @@ public struct TokenHolder: Sendable {
     public let scope: Scope
     /// The account's number; nil for a token that belongs to nobody.
     public let account: Int64?
+    /// The account's name; `token` or `token:label` for one that belongs to nobody.
+    public let name: String
 }

@@ -11,8 +11,9 @@ final class TokenGuard {
 
     private static let lookUp = Statement(
         """
-        SELECT scope, account FROM heliograph.token
-        WHERE hash = sha256(convert_to($1, 'UTF8')) AND (expires_at IS NULL OR expires_at > now())
+        SELECT t.scope, t.account, coalesce(a.username, 'token' || coalesce(':' || nullif(t.label, ''), ''))
+        FROM heliograph.token AS t LEFT JOIN heliograph.account AS a ON a.number = t.account
+        WHERE t.hash = sha256(convert_to($1, 'UTF8')) AND (t.expires_at IS NULL OR t.expires_at > now())
         """)
 
     /// Lets the request pass when its token has the scope; else throws 401 or 403, or 503 when the database cannot be asked.
@@ -40,7 +41,7 @@ final class TokenGuard {
         do {
             let rows = try await pool.query(Self.lookUp, Parameters(token), retryOnLoss: true)
             guard rows.count > 0, let scope = Scope(rawValue: try rows.string(0, 0)) else { return nil }
-            return TokenHolder(scope: scope, account: try rows.int64IfPresent(0, 1))
+            return TokenHolder(scope: scope, account: try rows.int64IfPresent(0, 1), name: try rows.string(0, 2))
         } catch let error where error.isRetryable {
             throw APIError.unavailable("the token cannot be checked now", retryAfterSeconds: 1)
         }

@@ -55,6 +55,7 @@ public struct JobRows {
 
     static let names: [StaticString] = [
         "id", "kind", "queue", "state", "priority", "attempt", "max_attempts", "created_at", "run_at", "attempted_at", "finished_at", "tags", "error",
+        "ordering_key", "replay_of", "replay", "blocked",
     ]
 
     func members(_ row: Int, _ w: inout JSONWriter) throws {
@@ -85,5 +86,7 @@ public struct JobDetail {
         w.endObject()
     }
 
-    private static let names: [StaticString] = ["timeout_ms", "unique_key", "epoch", "args", "output", "errors"]
+    private static let names: [StaticString] = [
+        "timeout_ms", "unique_key", "epoch", "progress", "cancel_asked_at", "args", "output", "errors",
+    ]
 }

@@ -57,13 +57,15 @@ struct WaitingJobs {
         return all
     }
 
-    /// Jobs of other links belong to this one from now on; `tell` gets each.
-    mutating func move(to link: Int, where isMoved: (Int) -> Bool, _ tell: (JobRun) -> Void) {
+    /// The jobs of these links belong to this one from now on; returns which they were.
+    mutating func move(to link: Int, where isMoved: (Int) -> Bool) -> [JobRun] {
+        var moved: [JobRun] = []
         for level in 0..<10 {
             for index in heads[level]..<levels[level].count where isMoved(levels[level][index].link) {
                 levels[level][index].link = link
-                tell(levels[level][index].run)
+                moved.append(levels[level][index].run)
             }
         }
+        return moved
     }
 }

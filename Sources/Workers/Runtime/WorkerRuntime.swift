@@ -142,7 +142,7 @@ public final class WorkerRuntime: WorkDelegate {
             running[run]?.link = link
             client.send(run.header(.holding), payload: [], link: link, on: loop)
         }
-        waiting.move(to: link, where: { !client.isUp(link: $0) || $0 == link }) { run in
+        for run in waiting.move(to: link, where: { !client.isUp(link: $0) || $0 == link }) {
             client.send(run.header(.holding), payload: [], link: link, on: loop)
         }
         for (run, outcome) in outcomes where !client.isUp(link: outcome.link) || outcome.link == link {
