@@ -99,7 +99,7 @@ CREATE TABLE heliograph.replay (
     -- Walks and counts, and enqueues nothing.
     dry_run      boolean NOT NULL DEFAULT false,
     per_second   double precision NOT NULL DEFAULT 2000 CHECK (per_second > 0 AND per_second <= 20000),
-    -- Where the new jobs go; null = as the old ones.
+    -- Where the new jobs go; null = to the old queue, and one level less urgent than the old ones: what is new goes before what is repeated.
     queue        text CHECK (octet_length(queue) BETWEEN 1 AND 256),
     priority     smallint CHECK (priority BETWEEN 1 AND 9),
     -- How many matched when it was asked for.
@@ -204,7 +204,7 @@ END $$;
 
 -- How many finished jobs a filter matches, and the newest of them as examples.
 CREATE FUNCTION heliograph.preview_replay(filter jsonb, examples integer DEFAULT 10) RETURNS TABLE (matches bigint, sample bigint[])
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET max_parallel_workers_per_gather = 2 AS $$
 DECLARE
     condition text := heliograph.filter_sql(filter);
 BEGIN
@@ -236,7 +236,7 @@ BEGIN
     RETURN new_id;
 END $$;
 
--- One step of a replay: at most `most` jobs, found by walking at most 20,000 finished ones. The new jobs and the place where the next step
+-- One step of a replay: at most `most` jobs, found by walking a few times as many finished ones. The new jobs and the place where the next step
 -- begins are committed together, so it can be gone on with wherever it was cut off, by anybody. Returns whether there is more to do.
 CREATE FUNCTION heliograph.replay_step(replay_id bigint, most integer) RETURNS TABLE (matched bigint, made bigint, goes_on boolean)
 LANGUAGE plpgsql AS $$
@@ -253,7 +253,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT max(s.id) INTO span_end FROM (
-        SELECT h.id FROM heliograph.job_history AS h WHERE h.id > r.cursor_id AND h.id <= r.upto_id ORDER BY h.id LIMIT 20000) AS s;
+        SELECT h.id FROM heliograph.job_history AS h WHERE h.id > r.cursor_id AND h.id <= r.upto_id ORDER BY h.id LIMIT greatest(1000, 4 * most)) AS s;
     IF span_end IS NULL THEN
         UPDATE heliograph.replay SET state = 'completed', finished_at = now(), stepped_at = now() WHERE id = r.id;
         RETURN QUERY SELECT 0::bigint, 0::bigint, false;
@@ -266,18 +266,21 @@ BEGIN
         ), inserted AS (
             INSERT INTO heliograph.job
                 (kind, queue, priority, max_attempts, timeout_ms, tags, args, unique_key, ordering_key, replay_of, replay)
-            SELECT kind, coalesce($5, queue), coalesce($6, priority), least(max_attempts, 1000), timeout_ms, tags, args, unique_key, ordering_key, id, $7
+            SELECT kind, coalesce($5, queue), coalesce($6, least(priority + 1, 9)), least(max_attempts, 1000), timeout_ms, tags, args, unique_key, ordering_key, id, $7
             FROM matching WHERE NOT $8 ORDER BY id
             ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') DO NOTHING
-            RETURNING 1
-        ) SELECT count(*), max(id), (SELECT count(*) FROM inserted) FROM matching $sql$, condition)
+            RETURNING priority, queue, kind
+        ), places AS (
+            SELECT DISTINCT priority, queue, kind FROM inserted LIMIT 50
+        ), woken AS (
+            SELECT heliograph.wake(priority, queue, kind) FROM places
+        ) SELECT count(*), max(id), (SELECT count(*) FROM inserted) + 0 * (SELECT count(*) FROM woken) FROM matching $sql$, condition)
     INTO matched, last_id, made USING r.cursor_id, span_end, r.created_at, most, r.queue, r.priority, r.id, r.dry_run;
     goes_on := true;
     UPDATE heliograph.replay AS p SET cursor_id = CASE WHEN matched = most THEN last_id ELSE span_end END,
         found = p.found + matched, enqueued = p.enqueued + made,
         skipped = p.skipped + CASE WHEN r.dry_run THEN 0 ELSE matched - made END, stepped_at = now()
     WHERE p.id = r.id;
-    IF made > 0 THEN PERFORM pg_notify('heliograph_job', ''); END IF;
     RETURN NEXT;
 END $$;
 

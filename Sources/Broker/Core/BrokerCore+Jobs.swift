@@ -27,7 +27,10 @@ extension BrokerCore {
     /// Only where nothing older may be waiting, or a new job would overtake it, and where nothing else decides when it may start.
     private func mayClaimOnInsert(_ draft: JobDraft) -> Bool {
         guard draft.runAt == nil, draft.orderingKey == nil, let kind = kinds[draft.kind], !kind.isLimited, !control.isPaused(draft.queue) else { return false }
-        return !kind.mayHaveMore && (kind.claiming == 0 || kind.isProbing) && freeSlots(kind) > kind.ready.count + kind.reserved
+        guard !kind.mayHaveMore, kind.claiming == 0 || kind.isProbing else { return false }
+        let free = freeSlots(kind)
+        if free > kind.ready.count + kind.reserved { return true }
+        return free == 0 && kind.ready.count + kind.reserved == 0 && kind.workers.contains { peers[$0]?.hasRoom(beyondWindowFor: draft.priority) ?? false }
     }
 
     /// A worker's word on a run. Runs this broker does not know (another broker gave them) go to the store all the same: it fences.

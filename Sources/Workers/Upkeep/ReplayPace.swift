@@ -3,9 +3,9 @@ package struct ReplayPace {
     /// What can be made up for after a pause, s.
     static let burstS = 0.25
     /// What is worth a step, s of the rate: each step begins with a look at what it will walk, however few it makes.
-    static let stepS = 0.1
-    /// Jobs of one step.
-    package static let maxStep = 500
+    static let stepS = 0.04
+    /// Jobs of one step: what waits behind them waits no longer than they take.
+    package static let maxStep = 200
 
     /// Jobs a second.
     package var perSecond: Double
