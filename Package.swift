@@ -47,6 +47,8 @@ let package = Package(
         library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
         library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
+        // For tests of handlers: no executable depends on it.
+        library("HandlerKit", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers"]),
 
         .target(
             name: "BenchmarkHarness",
@@ -66,6 +68,7 @@ let package = Package(
         tests("ZeroMQTests", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Broker"]),
         tests("PostgresTests", ["CLinux", "Bytes", "Reactor", "Postgres"]),
         tests("BrokerTests", ["Bytes", "Protocol", "Broker"]),
+        tests("HandlerKitTests", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "HandlerKit"]),
         tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),

@@ -9,8 +9,7 @@ extension BrokerServer {
     static let batch = 1_000
     /// Outcomes that are worth a commit at once.
     static let enoughOutcomes = 250
-    /// How long fewer of them are gathered after the commit before, ns, and how often it is looked whether there are enough.
-    static let gatherNs: Int64 = 25_000_000
+    /// How often it is looked whether there are enough, ns.
     static let gatherStepNs: Int64 = 5_000_000
     /// Wait before a batch that the database refused is tried again, ns.
     static let retryNs: Int64 = 200_000_000
@@ -145,7 +144,7 @@ extension BrokerServer {
             flush(on: loop)
             // Nobody waits for an outcome, but inserts wait for the disk: a few outcomes are not worth a commit of their own.
             if batch.count < Self.enoughOutcomes {
-                let until = loop.nowNs + Self.gatherNs
+                let until = loop.nowNs + config.limits.outcomeGatherNs
                 while outcomeLane.waiting.count < Self.enoughOutcomes, loop.nowNs < until { await loop.sleep(ns: Self.gatherStepNs) }
             }
         }

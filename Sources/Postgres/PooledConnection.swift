@@ -30,6 +30,7 @@ final class PooledConnection: LinkOwner {
     /// Out of pipeline mode: input goes to whoever awaits it.
     var isExclusive = false
     private var waiters: [UnsafeContinuation<Void, Never>] = []
+    private var changes: UInt64 = 0
 
     init(pool: PostgresPool, on loop: isolated EventLoop) {
         self.pool = pool
@@ -267,9 +268,16 @@ final class PooledConnection: LinkOwner {
     // MARK: Waiting
 
     /// Suspends until something happens to the connection: input, all sent, drained, lost.
-    func changed() async { await withUnsafeContinuation { waiters.append($0) } }
+    func changed() async {
+        // What happens while the task is queued on its way into the continuation counts.
+        let seen = changes
+        await withUnsafeContinuation { continuation in
+            if changes == seen { waiters.append(continuation) } else { continuation.resume() }
+        }
+    }
 
     func wakeWaiters() {
+        changes &+= 1
         guard !waiters.isEmpty else { return }
         var due: [UnsafeContinuation<Void, Never>] = []
         swap(&due, &waiters)

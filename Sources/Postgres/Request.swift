@@ -113,7 +113,10 @@ final class Request {
     /// Suspends until the end, whatever becomes of the task.
     func wait() async {
         if isDone { return }
-        await withUnsafeContinuation { waiter = $0 }
+        // A task that was started inside of another one's step may be queued once more on its way in here: the end can come meanwhile.
+        await withUnsafeContinuation { continuation in
+            if isDone { continuation.resume() } else { waiter = continuation }
+        }
     }
 
     /// Suspends until the end or until the task is cancelled; what is already in the pipeline is answered and dropped then.

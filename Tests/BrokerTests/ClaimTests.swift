@@ -156,10 +156,11 @@ import Testing
         #expect(bench.core.takeWork().claims.map(\.count) == [3])
     }
 
-    @Test func anOrderedJobIsNeverClaimedOnInsert() {
+    @Test func aJobWithAKeyIsNeverClaimedOnInsert() {
         let bench = bench(jobs: 3)
         bench.enqueue("c", 1, JobDraft(kind: "k", orderingKey: "o"))
-        #expect(bench.core.takeWork().inserts.map(\.claim) == [false])
+        bench.enqueue("c", 2, JobDraft(kind: "k", uniqueKey: "u"))
+        #expect(bench.core.takeWork().inserts.map(\.claim) == [false, false])
     }
 
     // MARK: Cancel and progress

@@ -119,7 +119,7 @@ import Testing
 
     @Test func aClaimedInsertThatWasADuplicateIsNotSent() {
         let bench = bench(jobs: 1)
-        bench.enqueue("c", 1, JobDraft(kind: "k", uniqueKey: "u"))
+        bench.enqueue("c", 1, JobDraft(kind: "k"))
         bench.core.inserted(bench.core.takeWork().inserts[0], id: 3, isDuplicate: true)
         bench.collect()
         #expect(bench.take("w").isEmpty && bench.core.kinds["k"]?.reserved == 0)

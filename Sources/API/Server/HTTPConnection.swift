@@ -214,7 +214,10 @@ final class HTTPConnection {
 
     /// Waits until less than the high-water mark is queued.
     func drained() async {
-        await withUnsafeContinuation { drainWaiter = $0 }
+        // It may drain or close while the task is queued on its way in here.
+        await withUnsafeContinuation { continuation in
+            if isOverHighWater, phase != .closed { drainWaiter = continuation } else { continuation.resume() }
+        }
     }
 
     /// Whether nothing else waits, so that a shared buffer may be sent as it is.

@@ -83,7 +83,9 @@ public final class HTTPServer {
             guard let self else { return }
             for connection in self.connections { connection.close() }
         }
-        await withUnsafeContinuation { stopWaiters.append($0) }
+        await withUnsafeContinuation { continuation in
+            if connections.isEmpty { continuation.resume() } else { stopWaiters.append(continuation) }
+        }
     }
 
     // MARK: Connections

@@ -26,7 +26,10 @@ extension BrokerCore {
 
     /// Only where nothing older may be waiting, or a new job would overtake it, and where nothing else decides when it may start.
     private func mayClaimOnInsert(_ draft: JobDraft) -> Bool {
-        guard draft.runAt == nil, draft.orderingKey == nil, let kind = kinds[draft.kind], !kind.isLimited, !control.isPaused(draft.queue) else { return false }
+        // A unique key is looked at where jobs wait: a job that never waits would run beside the one that holds its key.
+        guard draft.runAt == nil, draft.orderingKey == nil, draft.uniqueKey == nil, let kind = kinds[draft.kind], !kind.isLimited,
+            !control.isPaused(draft.queue)
+        else { return false }
         guard !kind.mayHaveMore, kind.claiming == 0 || kind.isProbing else { return false }
         let free = freeSlots(kind)
         if free > kind.ready.count + kind.reserved { return true }

@@ -22,6 +22,8 @@ public struct BrokerLimits: Sendable {
     public var pollNs: Int64 = 1_000_000_000
     /// A limited kind that got fewer jobs than it has room for is asked for again after so long, ns.
     public var limitedPollNs: Int64 = 100_000_000
+    /// How long a few outcomes are gathered after the commit before, ns.
+    public var outcomeGatherNs: Int64 = 25_000_000
     /// How often the queues of the served kinds are looked for when nothing names a new one, ns.
     public var laneScanNs: Int64 = 5_000_000_000
 

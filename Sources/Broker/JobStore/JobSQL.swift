@@ -89,7 +89,8 @@ package enum JobSQL {
     package static let complete = Statement(
         """
         WITH found AS MATERIALIZED (
-            SELECT j.id, d.output FROM unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS d(id, attempt, output),
+            -- A worker that lost a broker reports what is not settled once more: a run may be here twice.
+            SELECT DISTINCT ON (j.id) j.id, d.output FROM unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS d(id, attempt, output),
             LATERAL (
                 SELECT id FROM heliograph.job AS j
                 WHERE j.id = d.id AND j.attempt = d.attempt AND \(isRunning)

@@ -15,10 +15,10 @@ public final class JobContext {
     public let args: [UInt8]
     /// Milliseconds this run may take; 0 = no limit.
     public let timeoutMs: Int64
-    private(set) var output: [UInt8] = []
-    private(set) var isCommitted = false
+    package private(set) var output: [UInt8] = []
+    package private(set) var isCommitted = false
 
-    init(id: Int64, attempt: Int, kind: String, args: [UInt8], timeoutMs: Int64) {
+    package init(id: Int64, attempt: Int, kind: String, args: [UInt8], timeoutMs: Int64) {
         self.id = id
         self.attempt = attempt
         self.kind = kind
@@ -51,23 +51,33 @@ public final class JobContext {
 
     /// What was said last.
     private(set) var progress: [UInt8] = []
-    var onProgress: ([UInt8]) -> Void = { _ in }
+    package var onProgress: ([UInt8]) -> Void = { _ in }
 
     /// Finishes the job inside the handler's own transaction: its rows and the completion are committed together, or
     /// neither is. Call it last in the transaction. Fails (and so rolls back) when the run is no longer the job's current one.
     public func complete(in transaction: PostgresTransaction) async throws {
-        _ = try await transaction.query(
-            Self.completeJob,
-            Parameters { p in
-                p.append(id)
-                p.append(Int64(attempt))
-                p.appendJSON(output.isEmpty ? nil : output)
-            })
+        if let keeper {
+            try keeper.check(JobRun(id: id, attempt: attempt))
+        } else {
+            _ = try await transaction.query(
+                Self.completeJob,
+                Parameters { p in
+                    p.append(id)
+                    p.append(Int64(attempt))
+                    p.appendJSON(output.isEmpty ? nil : output)
+                })
+        }
         wasCompletedInTransaction = true
     }
 
-    /// Set by the runtime's `transaction(_:)` once COMMIT has answered.
-    func markCommitted() { isCommitted = wasCompletedInTransaction }
+    /// Once COMMIT has answered.
+    private func markCommitted() {
+        isCommitted = wasCompletedInTransaction
+        if isCommitted { keeper?.committed(JobRun(id: id, attempt: attempt), output) }
+    }
+
+    /// Keeps the job where the transaction's database does not: for tests of handlers. `check` throws when the run is not the current one.
+    package var keeper: (check: (JobRun) throws -> Void, committed: (JobRun, [UInt8]) -> Void)?
 
     private var wasCompletedInTransaction = false
     private static let completeJob = Statement("SELECT heliograph.complete_job($1, $2::integer, $3)")
@@ -90,7 +100,7 @@ public enum JobResult: Sendable, Equatable {
     case snoozed(ms: Int64)
 
     /// Runs a handler to its end. The policy decides what the failure leaves open: when it is tried again, and whether.
-    static func of(_ context: JobContext, _ retry: RetryPolicy, _ handler: WorkerRuntime.JobHandler) async -> JobResult {
+    package static func of(_ context: JobContext, _ retry: RetryPolicy, _ handler: WorkerRuntime.JobHandler) async -> JobResult {
         var failure: JobFailure
         do {
             try await handler(context)
@@ -102,9 +112,15 @@ public enum JobResult: Sendable, Equatable {
         } catch {
             failure = JobFailure(String(describing: error))
         }
+        return .failed(judged(failure, context, retry))
+    }
+
+    /// A failure with what the policy says of it.
+    package static func judged(_ failure: JobFailure, _ context: JobContext, _ retry: RetryPolicy) -> JobFailure {
+        var failure = failure
         if let most = retry.maxAttempts, context.attempt >= most { failure.isRetryable = false }
         failure.retryInMs = failure.retryInMs ?? retry.delayMs(attempt: context.attempt, jobID: context.id)
-        return .failed(failure)
+        return failure
     }
 }
 

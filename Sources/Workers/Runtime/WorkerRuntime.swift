@@ -17,6 +17,7 @@ public final class WorkerRuntime: WorkDelegate {
         var link: Int
         var task: Task<Void, Never>?
         var context: JobContext
+        var retry: RetryPolicy
         var timer: EventLoop.Timer?
         var isTimedOut = false
         /// An operator has asked for its end.
@@ -65,6 +66,11 @@ public final class WorkerRuntime: WorkDelegate {
     }
 
     // MARK: Handlers
+
+    /// Gets every job's context before its handler: for tests of handlers.
+    package var onContext: (JobContext) -> Void = { _ in }
+    package var jobKinds: Set<String> { Set(jobHandlers.keys) }
+    package func jobHandler(_ kind: String) -> (run: JobHandler, retry: RetryPolicy)? { jobHandlers[kind] }
 
     /// - Parameter retry: when a failed attempt is tried again, where the failure itself does not say.
     public func onJob(_ kind: String, retry: RetryPolicy = .standard, _ handler: @escaping JobHandler) { jobHandlers[kind] = (handler, retry) }
@@ -163,6 +169,7 @@ public final class WorkerRuntime: WorkDelegate {
         let timeout = view.header.timeoutMs > 0 ? view.header.timeoutMs : options.jobTimeoutMs
         let context = JobContext(id: run.id, attempt: run.attempt, kind: view.nameString, args: view.payloadArray, timeoutMs: timeout)
         if isStopping { return report(run, Header(.returned), [], link: link, on: loop) }
+        onContext(context)
         waiting.append(WaitingJob(run: run, link: link, priority: Int(clamping: view.header.aux2), context: context))
         startWaiting(on: loop)
     }
@@ -175,7 +182,7 @@ public final class WorkerRuntime: WorkDelegate {
             }
             let run = next.run
             let context = next.context
-            running[run] = Run(link: next.link, task: nil, context: context, timer: nil)
+            running[run] = Run(link: next.link, task: nil, context: context, retry: handler.retry, timer: nil)
             context.onProgress = { [unowned self] document in
                 guard let link = running[run]?.link, client.isUp(link: link) else { return }
                 client.send(run.header(.progress), payload: document, link: link, on: loop)
@@ -208,7 +215,8 @@ public final class WorkerRuntime: WorkDelegate {
         if state.isCancelled, header.verb != .done {
             report(run, Header(.failed), JobFailure("cancelled while it ran").payload, link: state.link, on: loop)
         } else if state.isTimedOut, header.verb != .done {
-            report(run, Header(.failed), JobFailure("timed out after \(state.context.timeoutMs) ms").payload, link: state.link, on: loop)
+            let failure = JobResult.judged(JobFailure("timed out after \(state.context.timeoutMs) ms"), state.context, state.retry)
+            report(run, Header(.failed), failure.payload, link: state.link, on: loop)
         } else {
             if header.verb == .failed { counters.failed += 1 }
             report(run, header, payload, link: state.link, on: loop)
