@@ -28,6 +28,10 @@ extension BrokerServer {
             claimLane.isRunning = true
             loop.spawn { await self.runClaims(on: loop) }
         }
+        if !lookLane.isRunning, !lookLane.waiting.isEmpty {
+            lookLane.isRunning = true
+            loop.spawn { await self.runLooks(on: loop) }
+        }
         if !keyLane.isRunning, !keyLane.waiting.isEmpty {
             keyLane.isRunning = true
             loop.spawn { await self.runKeys(on: loop) }
@@ -93,9 +97,7 @@ extension BrokerServer {
         while !claimLane.waiting.isEmpty, !mayHaveStrays {
             let wanted = claimLane.take(.max)
             do throws(PostgresError) {
-                let started = Clock.monotonicNs
-                let jobs = try await store.claim(wanted)
-                core.claimed(jobs, asked: wanted, tookNs: Clock.monotonicNs - started)
+                core.claimed(try await store.claim(wanted), asked: wanted)
             } catch {
                 Log.warning("no jobs claimed", ["error": error.description])
                 core.claimFailed(wanted)
@@ -107,10 +109,31 @@ extension BrokerServer {
         if mayHaveStrays { recoverStrays(on: loop) }
     }
 
+    private func runLooks(on loop: isolated EventLoop) async {
+        while !lookLane.waiting.isEmpty, !mayHaveStrays {
+            let wanted = lookLane.take(.max)
+            do throws(PostgresError) {
+                let started = Clock.monotonicNs
+                let jobs = try await store.claim(wanted)
+                core.looked(jobs, asked: wanted, tookNs: Clock.monotonicNs - started)
+            } catch {
+                Log.warning("no jobs looked for", ["error": error.description])
+                core.lookFailed(wanted)
+                if error.isConnectionLost { mayHaveStrays = true }
+            }
+            flush(on: loop)
+        }
+        lookLane.isRunning = false
+        if mayHaveStrays { recoverStrays(on: loop) }
+    }
+
+    /// Whether a lane is at work that changes who runs what.
+    var isWriting: Bool { insertLane.isRunning || claimLane.isRunning || lookLane.isRunning || outcomeLane.isRunning }
+
     /// After a claim whose answer was lost: rows may say that this broker runs them, and it does not know them. They are
     /// looked for while no lane is at work, or what a lane has committed and not yet told would look like a stray.
     private func recoverStrays(on loop: isolated EventLoop) {
-        guard !isRecovering, !insertLane.isRunning, !claimLane.isRunning, !outcomeLane.isRunning else { return }
+        guard !isRecovering, !isWriting else { return }
         isRecovering = true
         loop.spawn {
             await self.findStrays(on: loop)

@@ -24,6 +24,7 @@ public final class BrokerServer {
     var insertLane = Lane<StoreWork.Insert>()
     var outcomeLane = Lane<OutcomeWork>()
     var claimLane = Lane<StoreWork.Claim>()
+    var lookLane = Lane<StoreWork.Claim>()
     var keyLane = Lane<String>()
     var scanLane = Lane<String>()
     var progress: [JobRun: [UInt8]] = [:]
@@ -204,6 +205,7 @@ public final class BrokerServer {
         outcomeLane.waiting += work.unclaimed.map(OutcomeWork.unclaim)
         outcomeLane.waiting += work.adoptions.map(OutcomeWork.adopt)
         claimLane.waiting += work.claims
+        lookLane.waiting += work.looks
         scanLane.waiting += work.scans.subtracting(scanLane.waiting)
         progress.merge(work.progress) { _, new in new }
         runLanes(on: loop)
@@ -296,7 +298,7 @@ public final class BrokerServer {
         core.stop()
         flush(on: loop)
         let limit = loop.nowNs + 5_000_000_000
-        while insertLane.isRunning || outcomeLane.isRunning || claimLane.isRunning || keyLane.isRunning || scanLane.isRunning, loop.nowNs < limit {
+        while isWriting || keyLane.isRunning || scanLane.isRunning, loop.nowNs < limit {
             await loop.sleep(ns: 10_000_000)
         }
         isStopped = true

@@ -70,29 +70,49 @@ import Testing
         #expect(claim.lanes.map(\.floor) == [Lane.Floor(priority: 5, id: 100_004 - BrokerLimits.floorMargin)])
     }
 
-    @Test(arguments: ["an urgent job", "an old job", "time"]) func claimsBeginAtTheFrontAgainAfter(_ what: String) throws {
+    @Test(arguments: ["an urgent job", "an old job", "time"]) func whatMayLieBeforeTheFloorsIsLookedForBesideTheClaims(_ what: String) throws {
         let bench = bench(jobs: 4)
         bench.core.woken("k")
         bench.answerClaims([bench.job(100_000)])
         bench.send("w", run(100_000).header(.done))
-        _ = bench.core.takeWork()
+        while case let claims = bench.core.takeWork().claims, !claims.isEmpty { bench.core.claimed([], asked: claims) }
         switch what {
         case "an urgent job": bench.core.woken("k", queue: "default", priority: 4)
         case "an old job": bench.core.woken("k")
-        default: bench.pass(ms: 1_000, alive: ["w", "c"])
+        default: bench.pass(ms: 400, alive: ["w", "c"])
         }
-        let claim = try #require(bench.core.takeWork().claims.first)
-        #expect(claim.lanes.map(\.floor) == [Lane.Floor()])
+        let look = try #require(bench.core.takeWork().looks.first)
+        #expect(look.lanes.map(\.floor) == [Lane.Floor()])
+        bench.core.looked([bench.job(7)], asked: [look], tookNs: 1)
+        bench.collect()
+        #expect(bench.jobs(of: "w") == [100_000, 7] && bench.core.kinds["k"]?.lanes[0].floor.id == 98_000)
     }
 
-    @Test func whatBeginningAtTheFrontCostsDecidesHowOftenItIsDone() {
-        for (took, life) in [(1, 200), (100, 5_000), (60_000, 10_000)] as [(Int64, Int64)] {
+    @Test func howLongALookTakesDecidesHowOftenThereIsOne() throws {
+        for (took, life) in [(1, 200), (100, 2_000), (60_000, 10_000)] as [(Int64, Int64)] {
             let bench = bench(jobs: 4)
             bench.core.woken("k")
-            let asked = bench.core.takeWork().claims
-            bench.core.claimed([], asked: asked, tookNs: took * 1_000_000)
-            #expect(bench.core.kinds["k"]?.floorLifeNs == life * 1_000_000)
+            bench.answerClaims([bench.job(100_000)])
+            bench.core.woken("k")
+            let asked = bench.core.takeWork().looks
+            bench.core.looked([], asked: asked, tookNs: took * 1_000_000)
+            #expect(asked.count == 1 && bench.core.kinds["k"]?.lookLifeNs == life * 1_000_000)
         }
+    }
+
+    @Test func aLookThatFindsAllItAskedForIsFollowedByAnother() throws {
+        let bench = bench(jobs: 2)
+        bench.core.woken("k")
+        bench.answerClaims([bench.job(100_000)])
+        bench.core.woken("k")
+        let look = try #require(bench.core.takeWork().looks.first)
+        bench.core.looked((1...Int64(look.count)).map { bench.job($0) }, asked: [look], tookNs: 1)
+        bench.collect()
+        #expect(bench.core.kinds["k"]?.isLookDue == true)
+        for id in bench.jobs(of: "w") { bench.send("w", run(id).header(.done)) }
+        #expect(!bench.core.takeWork().looks.isEmpty)
+        bench.core.lookFailed([look])
+        #expect(bench.core.kinds["k"]?.looking == 0)
     }
 
     @Test func aQueueThatIsNamedOrFoundIsLookedInto() throws {
@@ -150,10 +170,14 @@ import Testing
         #expect(work.inserts.map(\.claim) == [false] && work.claims.isEmpty)
         // It asks again after a while, and at once when one of its jobs has ended.
         bench.pass(ms: 400, alive: ["w", "c"])
-        let second = try #require(bench.core.takeWork().claims.first)
+        let again = bench.core.takeWork()
+        #expect(again.looks.allSatisfy { $0.isLimited })
+        bench.core.looked([], asked: again.looks, tookNs: 1)
+        let second = try #require(again.claims.first)
         bench.core.claimed([], asked: [second])
         bench.send("w", run(1).header(.done))
-        #expect(bench.core.takeWork().claims.map(\.count) == [3])
+        let third = bench.core.takeWork()
+        #expect((third.claims + third.looks).reduce(0) { $0 + $1.count } == 3)
     }
 
     @Test func aJobWithAKeyIsNeverClaimedOnInsert() {

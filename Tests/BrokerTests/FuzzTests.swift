@@ -91,6 +91,7 @@ private struct World {
     var inserts: [StoreWork.Insert] = []
     var outcomes: [StoreWork.Outcome] = []
     var claims: [StoreWork.Claim] = []
+    var looks: [StoreWork.Claim] = []
     var adoptions: [StoreWork.Adoption] = []
     /// A worker may hold more than its window only after an adoption.
     var adopted = false
@@ -202,6 +203,7 @@ private struct World {
         inserts += work.inserts
         outcomes += work.outcomes
         claims += work.claims
+        looks += work.looks
         adoptions += work.adoptions
         for run in work.released { _ = store.end(run, done: false, giveBack: false) }
         for run in work.unclaimed { _ = store.end(run, done: false, giveBack: true) }
@@ -240,7 +242,18 @@ private struct World {
                 if random.below(6) == 0 {
                     bench.core.claimFailed(batch)
                 } else {
-                    bench.core.claimed(batch.flatMap { store.claim($0) }, asked: batch, tookNs: Int64(random.below(10_000_000)))
+                    bench.core.claimed(batch.flatMap { store.claim($0) }, asked: batch)
+                }
+            }
+        }
+        if all || random.below(2) == 0 {
+            let batch = looks
+            looks = []
+            if !batch.isEmpty {
+                if random.below(6) == 0 {
+                    bench.core.lookFailed(batch)
+                } else {
+                    bench.core.looked(batch.flatMap { store.claim($0) }, asked: batch, tookNs: Int64(random.below(100_000_000)))
                 }
             }
         }
@@ -333,7 +346,7 @@ private struct World {
             }
         }
         for (name, kind) in core.kinds {
-            rule(kind.reserved >= 0 && kind.claiming >= 0)
+            rule(kind.reserved >= 0 && kind.claiming >= 0 && kind.looking >= 0)
             if kind.ready.count > 0 { rule(core.freeSlots(kind) == 0 && !kind.workers.isEmpty, "\(name)") }
         }
         rule(core.pendingInserts == inserts.count)

@@ -107,43 +107,57 @@ extension BrokerCore {
         return kind.workers.contains { peers[$0]?.hasRoom(beyondWindowFor: priority) ?? false }
     }
 
-    /// Asks the store for jobs of every kind that has room, at most one claim per kind under way.
+    /// Asks the store for jobs of every kind that has room, at most one claim and one look per kind under way.
     mutating func planClaims() {
         guard !isStopping else { return }
-        for (name, kind) in kinds
-        where (kind.mayHaveMore || kind.isProbeDue) && kind.claiming == 0 && !kind.workers.isEmpty && kind.notBeforeNs <= nowNs {
-            let window = kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) }
-            let free = freeSlots(kind)
-            // What a limit lets through is not for keeping: another broker's workers may have room for it.
-            let ahead = kind.isLimited ? 0 : min(limits.readyAhead, window)
-            let room = free + ahead - kind.ready.count - kind.reserved
-            let urgent = kind.ready.count < 2 * limits.readyAhead ? kind.urgent : 0
-            let want = min(limits.claimBatch, max(room, urgent))
-            // A small claim is worth its round trip only when somebody is idle, or when it cannot wait.
-            guard want >= max(1, min(ahead / 2, limits.claimBatch / 2)) || (free > 0 && kind.ready.count == 0 && want > 0) || urgent > 0 else { continue }
-            let lanes = control.pausedQueues.isEmpty ? kind.lanes : kind.lanes.filter { !control.isPaused($0.queue) }
-            guard !lanes.isEmpty else { continue }
-            kinds[name]?.claiming = want
-            kinds[name]?.isProbing = !kind.mayHaveMore
-            kinds[name]?.isProbeDue = false
-            kinds[name]?.wokenMeanwhile = false
-            work.claims.append(.init(kind: name, count: want, lanes: lanes, isLimited: kind.isLimited))
+        for (name, kind) in kinds where !kind.workers.isEmpty && kind.notBeforeNs <= nowNs {
+            var looking = kind.looking
+            // Without floors every claim is a look.
+            if kind.isLookDue, !kind.hasFloors {
+                kinds[name]?.isLookDue = false
+            } else if kind.isLookDue, looking == 0, var look = plan(name, kind, underWay: kind.claiming) {
+                // A part of the room: most of what there is lies behind the floors.
+                look.count = max(1, look.count / Self.lookPart, min(kind.urgent, look.count))
+                for index in look.lanes.indices { look.lanes[index].floor = Lane.Floor() }
+                looking = look.count
+                kinds[name]?.looking = look.count
+                kinds[name]?.isLookDue = false
+                work.looks.append(look)
+            }
+            if kind.mayHaveMore || kind.isProbeDue, kind.claiming == 0, let claim = plan(name, kind, underWay: looking) {
+                kinds[name]?.claiming = claim.count
+                kinds[name]?.isProbing = !kind.mayHaveMore
+                kinds[name]?.isProbeDue = false
+                kinds[name]?.wokenMeanwhile = false
+                work.claims.append(claim)
+            }
         }
     }
 
-    /// The next claims begin behind these jobs. How long, depends on what beginning at the front has cost.
-    mutating func moveFloors(_ asked: [StoreWork.Claim], _ jobs: [ClaimedJob], tookNs: Int64) {
-        for claim in asked where claim.lanes.contains(where: { $0.floor == Lane.Floor() }) {
-            let life = min(max(tookNs * BrokerLimits.floorLifeShare, BrokerLimits.leastFloorLifeNs), BrokerLimits.mostFloorLifeNs)
-            kinds[claim.kind]?.floorLifeNs = life
-        }
-        // In order: the last one of each lane stays. What was woken meanwhile may lie before it.
+    private static let lookPart = 4
+
+    /// What may be claimed of a kind now, or nil.
+    private func plan(_ name: String, _ kind: KindState, underWay: Int) -> StoreWork.Claim? {
+        let window = kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) }
+        let free = freeSlots(kind)
+        // What a limit lets through is not for keeping: another broker's workers may have room for it.
+        let ahead = kind.isLimited ? 0 : min(limits.readyAhead, window)
+        let room = free + ahead - kind.ready.count - kind.reserved - underWay
+        let urgent = kind.ready.count < 2 * limits.readyAhead ? kind.urgent : 0
+        let want = min(limits.claimBatch, max(room, urgent))
+        // A small claim is worth its round trip only when somebody is idle, or when it cannot wait.
+        guard want >= max(1, min(ahead / 2, limits.claimBatch / 2)) || (free > 0 && kind.ready.count == 0 && want > 0) || urgent > 0 else { return nil }
+        let lanes = control.pausedQueues.isEmpty ? kind.lanes : kind.lanes.filter { !control.isPaused($0.queue) }
+        return lanes.isEmpty ? nil : StoreWork.Claim(kind: name, count: want, lanes: lanes, isLimited: kind.isLimited)
+    }
+
+    /// The next claims begin behind these jobs.
+    mutating func moveFloors(_ jobs: [ClaimedJob]) {
+        // In order: the last one of each lane stays.
         for job in jobs {
-            guard let kind = kinds.index(forKey: job.kind), !kinds.values[kind].wokenMeanwhile,
-                let lane = kinds.values[kind].lanes.firstIndex(where: { $0.queue == job.queue })
-            else { continue }
+            guard let kind = kinds.index(forKey: job.kind), let lane = kinds.values[kind].lanes.firstIndex(where: { $0.queue == job.queue }) else { continue }
+            if !kinds.values[kind].hasFloors { kinds.values[kind].lookedNs = nowNs }
             kinds.values[kind].lanes[lane].floor = Lane.Floor(priority: job.priority, id: max(0, job.id - BrokerLimits.floorMargin))
-            if kinds.values[kind].floorsSinceNs == 0 { kinds.values[kind].floorsSinceNs = nowNs }
         }
     }
 
@@ -162,9 +176,9 @@ extension BrokerCore {
         planClaims()
     }
 
-    /// Per tick: floors that are old, queues that should be looked for.
+    /// Per tick: looks that are old, queues that should be looked for.
     mutating func tendLanes() {
-        for (name, kind) in kinds where kind.floorsSinceNs != 0 && nowNs - kind.floorsSinceNs >= kind.floorLifeNs { kinds[name]?.resetFloors() }
+        for (name, kind) in kinds where kind.hasFloors && nowNs - kind.lookedNs >= kind.lookLifeNs { kinds[name]?.isLookDue = true }
         if nowNs - lastLaneScanNs >= limits.laneScanNs {
             lastLaneScanNs = nowNs
             work.scans.formUnion(kinds.filter { !$0.value.workers.isEmpty }.keys)

@@ -105,8 +105,38 @@ extension BrokerCore {
         refuse(insert.peer, insert.requestID, refusal)
     }
 
-    /// A claim's answer, which took so long. Fewer jobs than asked for means that no more are available now, or that the kind's limit is reached.
-    public mutating func claimed(_ jobs: [ClaimedJob], asked: [StoreWork.Claim], tookNs: Int64 = 0) {
+    /// A claim's answer. Fewer jobs than asked for means that no more are available now, or that the kind's limit is reached.
+    public mutating func claimed(_ jobs: [ClaimedJob], asked: [StoreWork.Claim]) {
+        let got = keep(jobs)
+        counters.claims += 1
+        moveFloors(jobs)
+        for claim in asked {
+            let isShort = got[claim.kind, default: 0] < claim.count
+            kinds[claim.kind]?.claiming -= claim.count
+            kinds[claim.kind]?.urgent = 0
+            let wasWoken = kinds[claim.kind]?.wokenMeanwhile ?? false
+            // A limit may be what held the others back: only time or an end tells.
+            kinds[claim.kind]?.mayHaveMore = wasWoken || claim.isLimited || !isShort
+            if claim.isLimited, isShort { kinds[claim.kind]?.notBeforeNs = nowNs + limits.limitedPollNs }
+        }
+        send(got.keys)
+    }
+
+    /// A look's answer, which took so long: what was available before the floors.
+    public mutating func looked(_ jobs: [ClaimedJob], asked: [StoreWork.Claim], tookNs: Int64) {
+        let got = keep(jobs)
+        counters.looks += 1
+        for claim in asked {
+            kinds[claim.kind]?.looking = 0
+            kinds[claim.kind]?.lookedNs = nowNs
+            kinds[claim.kind]?.lookLifeNs = min(max(tookNs * BrokerLimits.lookShare, BrokerLimits.leastLookLifeNs), BrokerLimits.mostLookLifeNs)
+            if got[claim.kind, default: 0] >= claim.count { kinds[claim.kind]?.isLookDue = true }
+        }
+        send(got.keys)
+    }
+
+    /// Takes claimed jobs in; how many of each kind.
+    private mutating func keep(_ jobs: [ClaimedJob]) -> [String: Int] {
         var got: [String: Int] = [:]
         for job in jobs {
             got[job.kind, default: 0] += 1
@@ -118,19 +148,12 @@ extension BrokerCore {
                 work.outcomes.append(.init(run: JobRun(id: job.id, attempt: job.attempt), kind: .failed(failure, retryInMs: 0), peer: 0))
             }
         }
-        counters.claims += 1
-        moveFloors(asked, jobs, tookNs: tookNs)
-        for claim in asked {
-            let isShort = got[claim.kind, default: 0] < claim.count
-            kinds[claim.kind]?.claiming -= claim.count
-            kinds[claim.kind]?.urgent = 0
-            let wasWoken = kinds[claim.kind]?.wokenMeanwhile ?? false
-            // A limit may be what held the others back: only time or an end tells.
-            kinds[claim.kind]?.mayHaveMore = wasWoken || claim.isLimited || !isShort
-            if claim.isLimited, isShort { kinds[claim.kind]?.notBeforeNs = nowNs + limits.limitedPollNs }
-            dispatch(claim.kind)
-        }
-        for kind in got.keys {
+        return got
+    }
+
+    private mutating func send(_ arrived: some Collection<String>) {
+        for kind in arrived.sorted(by: { (kinds[$0]?.ready.firstRank ?? (9, 0)) < (kinds[$1]?.ready.firstRank ?? (9, 0)) }) {
+            dispatch(kind)
             giveBackUnserved(kind)
             giveBackPaused(kind)
         }
@@ -144,6 +167,13 @@ extension BrokerCore {
             kinds[claim.kind]?.claiming -= claim.count
             kinds[claim.kind]?.mayHaveMore = false
             kinds[claim.kind]?.urgent = 0
+        }
+    }
+
+    public mutating func lookFailed(_ asked: [StoreWork.Claim]) {
+        for claim in asked {
+            kinds[claim.kind]?.looking = 0
+            kinds[claim.kind]?.lookedNs = nowNs
         }
     }
 
@@ -224,9 +254,7 @@ extension BrokerCore {
     public mutating func woken(_ kind: String, queue: String, priority: Int) {
         guard let index = kinds.index(forKey: kind) else { return }
         kinds.values[index].addLane(queue)
-        if let lane = kinds.values[index].lanes.firstIndex(where: { $0.queue == queue }), priority < kinds.values[index].lanes[lane].floor.priority {
-            kinds.values[index].lanes[lane].floor = Lane.Floor()
-        }
+        if kinds.values[index].lanes.contains(where: { $0.queue == queue && priority < $0.floor.priority }) { kinds.values[index].isLookDue = true }
         if isUrgent(priority, kinds.values[index]) { kinds.values[index].urgent += 1 }
         wake(kind)
         planClaims()
@@ -236,14 +264,14 @@ extension BrokerCore {
     public mutating func woken(_ kind: String, queue: String? = nil) {
         guard kinds[kind] != nil else { return }
         if let queue { kinds[kind]?.addLane(queue) }
-        kinds[kind]?.resetFloors()
+        kinds[kind]?.isLookDue = true
         wake(kind)
         planClaims()
     }
 
     public mutating func wokenAll() {
         for kind in kinds.keys {
-            kinds[kind]?.resetFloors()
+            kinds[kind]?.isLookDue = true
             wake(kind)
         }
         work.scans.formUnion(kinds.filter { !$0.value.workers.isEmpty }.keys)

@@ -129,7 +129,7 @@ public struct BrokerCore {
             planClaims()
         }
         tendLanes()
-        if kinds.contains(where: { $0.value.isLimited && $0.value.mayHaveMore }) { planClaims() }
+        if kinds.contains(where: { $0.value.isLookDue || ($0.value.isLimited && $0.value.mayHaveMore) }) { planClaims() }
     }
 
     /// Takes the gathered store work.

@@ -15,6 +15,7 @@ public struct BrokerCounters: Sendable, Equatable {
     public var strangers = 0
     public var enqueued = 0
     public var claims = 0
+    public var looks = 0
     public var dispatched = 0
     public var jobsDone = 0
     public var jobsFailed = 0
@@ -43,6 +44,7 @@ public struct BrokerCounters: Sendable, Equatable {
             w.member("strangers", strangers)
             w.member("enqueued", enqueued)
             w.member("claims", claims)
+            w.member("looks", looks)
             w.member("dispatched", dispatched)
             w.member("jobs_done", jobsDone)
             w.member("jobs_failed", jobsFailed)

@@ -27,11 +27,11 @@ public struct BrokerLimits: Sendable {
     /// How often the queues of the served kinds are looked for when nothing names a new one, ns.
     public var laneScanNs: Int64 = 5_000_000_000
 
-    /// Claims begin behind what was claimed before for at least so long, ns; for longer where beginning at the front takes long.
-    static let leastFloorLifeNs: Int64 = 200_000_000
-    static let mostFloorLifeNs: Int64 = 10_000_000_000
-    /// Beginning at the front may take one part in so many of the time.
-    static let floorLifeShare: Int64 = 50
+    /// Claims begin behind what was claimed before; how often it is looked what lies before that, ns: more seldom where looking takes long.
+    static let leastLookLifeNs: Int64 = 200_000_000
+    static let mostLookLifeNs: Int64 = 10_000_000_000
+    /// Looking may take one part in so many of the time.
+    static let lookShare: Int64 = 20
     /// Ids by which a floor stays behind the last claimed one: transactions do not commit in the order of their ids.
     static let floorMargin: Int64 = 2_000
 

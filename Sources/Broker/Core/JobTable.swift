@@ -129,9 +129,13 @@ struct KindState {
     var cursor = 0
     /// The queues that may hold available jobs of this kind.
     var lanes = [Lane(queue: JobDraft.defaultQueue)]
-    /// Since when the lanes' floors have moved, and how long they may before a claim begins at the front again, ns.
-    var floorsSinceNs: Int64 = 0
-    var floorLifeNs: Int64 = BrokerLimits.leastFloorLifeNs
+    /// When it was last looked before the lanes' floors, and how long that is good for, ns.
+    var lookedNs: Int64 = 0
+    var lookLifeNs: Int64 = BrokerLimits.leastLookLifeNs
+    /// Jobs may be available before the floors.
+    var isLookDue = false
+    /// Asked for in a look under way.
+    var looking = 0
     /// Claims of this kind pass through its limits.
     var isLimited = false
     /// A limited kind that got less than it wanted is not asked for again before, ns.
@@ -143,8 +147,5 @@ struct KindState {
         if !lanes.contains(where: { $0.queue == queue }) { lanes.append(Lane(queue: queue)) }
     }
 
-    mutating func resetFloors() {
-        for index in lanes.indices { lanes[index].floor = Lane.Floor() }
-        floorsSinceNs = 0
-    }
+    var hasFloors: Bool { lanes.contains { $0.floor != Lane.Floor() } }
 }

@@ -47,13 +47,15 @@ public struct StoreWork: Sendable {
     public var unclaimed: [JobRun] = []
     public var adoptions: [Adoption] = []
     public var claims: [Claim] = []
+    /// Claims that begin at the front: they take long where dead entries lie there, and hold no other claim up.
+    public var looks: [Claim] = []
     /// Kinds whose queues should be looked for.
     public var scans: Set<String> = []
     /// What running jobs last said of themselves.
     public var progress: [JobRun: [UInt8]] = [:]
 
     public var isEmpty: Bool {
-        inserts.isEmpty && outcomes.isEmpty && released.isEmpty && unclaimed.isEmpty && adoptions.isEmpty && claims.isEmpty
+        inserts.isEmpty && outcomes.isEmpty && released.isEmpty && unclaimed.isEmpty && adoptions.isEmpty && claims.isEmpty && looks.isEmpty
             && scans.isEmpty && progress.isEmpty
     }
 }
