@@ -21,11 +21,12 @@ final class QueueLoad {
 
     private func fire(on loop: isolated EventLoop) {
         client.call(.enqueue, kind, JobDraft(kind: kind).payload, timeoutMs: 30_000, on: loop) { [self] result in
+            if isOver { return }
             switch result {
             case .success: accepted += 1
             case .failure(let refusal): failure = refusal
             }
-            if !isOver { fire(on: loop) }
+            fire(on: loop)
         }
     }
 }

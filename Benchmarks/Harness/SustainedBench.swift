@@ -104,7 +104,7 @@ enum SustainedBench {
                 bench.record(
                     Figure(
                         "queue.wal_kib", (after.walBytes - before.walBytes) / 1024 / jobs, "KiB per job",
-                        conditions: "the same jobs, from enqueue to history; \((after.commits - before.commits) / jobs) commits per job"))
+                        conditions: "the same jobs, from enqueue to history; \(((after.commits - before.commits) / jobs * 10_000).rounded() / 10_000) commits per job"))
             }
         }
     }
@@ -113,8 +113,6 @@ enum SustainedBench {
         try await loaded(bench, on: loop) { counter, pool in
             let length = bench.options.scaled(heldSeconds)
             let before = try await rate(max(2, length / 4), counter, on: loop)
-            let connection = try await pool.query("SELECT 1")
-            _ = connection
             var rates: [Double] = []
             var look: Look?
             try await pool.transaction { transaction in

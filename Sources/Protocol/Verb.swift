@@ -37,6 +37,9 @@ public enum Verb: UInt8, Sendable, CaseIterable {
     /// Worker → broker: how far this run is (a JSON document of at most `JobProgress.maxBytes`).
     case progress = 24
 
+    /// Worker → broker, every few seconds: all runs I have from you (`JobRun.list`). What you gave me and is not here was lost on the way.
+    case held = 25
+
     // Ingest and requests
     /// Producer → broker → worker: a batch of rows for a stream (name).
     case ingest = 20

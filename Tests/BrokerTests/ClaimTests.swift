@@ -220,6 +220,33 @@ import Testing
         #expect(bench.take("w").map(\.refusal?.code) == [.malformed, .malformed, .malformed] && bench.core.takeWork().progress.isEmpty)
     }
 
+    // MARK: Lost on the way
+
+    @Test func aRunThatItsWorkerNeverGotIsOfferedAgain() {
+        let bench = bench(jobs: 3)
+        bench.core.woken("k")
+        bench.answerClaims([bench.job(1), bench.job(2)])
+        _ = bench.core.takeWork()
+        // The first list may have been on its way before the jobs were: nothing follows from it.
+        bench.send("w", Header(.held), payload: JobRun.list([run(1)]))
+        #expect(bench.core.takeWork().unclaimed.isEmpty)
+        bench.pass(ms: 1_000, alive: ["w", "c"])
+        bench.core.woken("k")
+        bench.answerClaims([bench.job(3)])
+        _ = bench.core.takeWork()
+        // The second tells of what was given before the first, not of what came since.
+        bench.send("w", Header(.held), payload: JobRun.list([run(1)]))
+        #expect(bench.core.takeWork().unclaimed == [run(2)])
+        #expect(bench.core.counters.jobsMissed == 1 && bench.core.running.keys.sorted() == [1, 3] && bench.core.peers.values.map(\.jobs).max() == 2)
+        bench.send("w", Header(.held), payload: [1, 2, 3])
+        #expect(bench.take("w", .refused).map(\.refusal?.code) == [.malformed] && bench.core.running.count == 2)
+    }
+
+    @Test func aListOfRunsReadsBack() {
+        let runs: Set<JobRun> = [run(1), run(.max, 1000), run(-5, 0)]
+        JobRun.list(runs).withUnsafeBufferPointer { bytes in #expect(JobRun.list(bytes) == runs) }
+    }
+
     @Test func aFailureMayNameItsOwnWaitWithinTheBound() {
         for (asked, given) in [(1_000, 1_000), (-5, 0), (Int64.max, RetryPolicy.maxDelayMs)] {
             let bench = bench(jobs: 1)

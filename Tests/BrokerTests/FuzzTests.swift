@@ -121,7 +121,8 @@ private struct World {
             bench.send(who, Header(.goodbye))
             forget(who)
         case 76..<78: garbage(who)
-        case 78..<80: bench.send(who, JobRun(id: Int64(1 + random.below(max(1, Int(store.lastID)))), attempt: 1 + random.below(2)).header(.holding))
+        case 78: list(who)
+        case 79: bench.send(who, JobRun(id: Int64(1 + random.below(max(1, Int(store.lastID)))), attempt: 1 + random.below(2)).header(.holding))
         case 80: operate()
         case 81: bench.send(who, Header(.publish, flags: .state), name: "charging.\(random.below(5))")
         case 82..<92: answerStore()
@@ -137,6 +138,12 @@ private struct World {
         bench.hello(
             who, kinds: some(topics), streams: some(topics), requests: some(topics),
             windows: Windows(jobs: random.below(4), batches: random.below(4), requests: random.below(4)))
+    }
+
+    /// What it has, or a part of it: the rest counts as lost.
+    private mutating func list(_ who: String) {
+        let held = (hands[who] ?? []).filter { $0.verb == .job && random.below(5) > 0 }
+        bench.send(who, Header(.held), payload: JobRun.list(held.map { JobRun(id: Int64(bitPattern: $0.header.requestID), attempt: Int($0.header.aux)) }))
     }
 
     /// Pauses, limits, cancels.

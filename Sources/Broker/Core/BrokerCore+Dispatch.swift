@@ -68,7 +68,7 @@ extension BrokerCore {
 
     /// One run takes one place: whoever had this job before, by an earlier attempt or word, has it no more. Returns that peer.
     mutating func give(_ run: JobRun, _ kind: String, _ priority: Int, to peer: PeerID) -> PeerID? {
-        let before = running.updateValue(RunningJob(attempt: run.attempt, kind: kind, priority: priority, peer: peer), forKey: run.id)
+        let before = running.updateValue(RunningJob(attempt: run.attempt, kind: kind, priority: priority, peer: peer, sinceNs: nowNs), forKey: run.id)
         if let before { peers[before.peer]?.free(before.priority) }
         peers[peer]?.take(priority)
         return before?.peer

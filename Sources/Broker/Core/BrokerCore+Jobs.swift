@@ -216,6 +216,27 @@ extension BrokerCore {
         }
     }
 
+    /// A worker's list of what it has. A run that was given to it before its last list and is not in this one was lost on the way, with a connection
+    /// that broke and came back: it never began, and is offered again.
+    mutating func held(_ view: MessageView, by peer: PeerID) {
+        guard let state = peers[peer] else { return }
+        guard let runs = JobRun.list(view.payload) else { return refuseMalformed(view, peer, "held: \(view.payload.count) bytes are no list of runs") }
+        peers[peer]?.listedNs = nowNs
+        guard state.jobs > 0, state.listedNs > 0 else { return }
+        for (id, job) in running where job.peer == peer && job.sinceNs < state.listedNs {
+            let run = JobRun(id: id, attempt: job.attempt)
+            guard !runs.contains(run) else { continue }
+            running[id] = nil
+            peers[peer]?.free(job.priority)
+            counters.jobsMissed += 1
+            work.unclaimed.append(run)
+        }
+        if peers[peer]?.jobs != state.jobs {
+            dispatchAll(peer)
+            planClaims()
+        }
+    }
+
     /// How far a run is: kept with the job, and told on `jobs.<kind>`.
     mutating func progress(_ view: MessageView, from peer: PeerID) {
         let run = JobRun(view)

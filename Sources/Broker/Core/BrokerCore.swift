@@ -80,6 +80,7 @@ public struct BrokerCore {
         case .done, .failed, .snoozed, .returned: outcome(view, from: peer)
         case .holding: hold(JobRun(view), peer)
         case .progress: progress(view, from: peer)
+        case .held: held(view, by: peer)
         case .publish:
             counters.published += 1
             if !topics.publish(view, to: &outbox) { counters.lastValuesFull += 1 }

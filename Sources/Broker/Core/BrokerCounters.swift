@@ -23,6 +23,8 @@ public struct BrokerCounters: Sendable, Equatable {
     public var jobsDiscarded = 0
     public var jobsCancelled = 0
     public var unknownOutcomes = 0
+    /// Given to a worker that never got them.
+    public var jobsMissed = 0
     public var fenced = 0
     public var adopted = 0
     public var published = 0
@@ -52,6 +54,7 @@ public struct BrokerCounters: Sendable, Equatable {
             w.member("jobs_discarded", jobsDiscarded)
             w.member("jobs_cancelled", jobsCancelled)
             w.member("unknown_outcomes", unknownOutcomes)
+            w.member("jobs_missed", jobsMissed)
             w.member("fenced", fenced)
             w.member("adopted", adopted)
             w.member("published", published)

@@ -29,6 +29,8 @@ struct RunningJob {
     var kind: String
     var priority: Int
     var peer: PeerID
+    /// When it was given out, ns.
+    var sinceNs: Int64
 }
 
 /// One queue of a kind, as claims walk it.

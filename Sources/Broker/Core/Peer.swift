@@ -9,6 +9,8 @@ struct Peer {
     var hello: Hello
     var windows: Windows
     var lastSeenNs: Int64
+    /// When its last list of runs came, ns.
+    var listedNs: Int64 = 0
     var jobs = 0
     var batches = 0
     var requests = 0

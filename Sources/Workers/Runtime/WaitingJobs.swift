@@ -57,6 +57,8 @@ struct WaitingJobs {
         return all
     }
 
+    func runs(of link: Int) -> [JobRun] { (0..<10).flatMap { levels[$0][heads[$0]...].filter { $0.link == link }.map(\.run) } }
+
     /// The jobs of these links belong to this one from now on; returns which they were.
     mutating func move(to link: Int, where isMoved: (Int) -> Bool) -> [JobRun] {
         var moved: [JobRun] = []

@@ -13,6 +13,8 @@ public struct WorkerOptions: Sendable {
     public var jobTimeoutMs: Int64 = 600_000
     /// How long after its limit a run that does not heed cancellation is given up, ms.
     public var stuckMs: Int64 = 10_000
+    /// Between two lists of its runs to its brokers, ms.
+    public var listMs: Int64 = 5_000
     /// How long `stop` waits for running work, ms.
     public var drainMs: Int64 = 10_000
     /// Groups of ingest batches committed at the same time per stream.

@@ -28,6 +28,8 @@ public final class WorkerRuntime: WorkDelegate {
         var header: Header
         var payload: [UInt8]
         var link: Int
+        /// When it was reported last, ns.
+        var sinceNs: Int64
     }
 
     struct IngestBatch {
@@ -90,6 +92,25 @@ public final class WorkerRuntime: WorkDelegate {
             Hello(
                 role: .worker, name: options.name, kinds: jobHandlers.keys.sorted(), streams: streams.keys.sorted(),
                 requests: requestHandlers.keys.sorted(), windows: windows), delegate: self, on: loop)
+        guard !jobHandlers.isEmpty else { return }
+        loop.every(ns: options.listMs * 1_000_000) { [weak self] in
+            guard let self, !self.isStopping else { return false }
+            self.list(on: loop)
+            return true
+        }
+    }
+
+    /// Tells each broker what it has of it, and again what it has heard nothing of: a connection that breaks loses what is on its way.
+    private func list(on loop: isolated EventLoop) {
+        for link in 0..<client.linkCount where client.isUp(link: link) {
+            let held = running.filter { $0.value.link == link }.keys + waiting.runs(of: link) + outcomes.filter { $0.value.link == link }.keys
+            client.send(Header(.held), payload: JobRun.list(held), link: link, on: loop)
+        }
+        let before = loop.nowNs - options.listMs * 1_000_000
+        for (run, outcome) in outcomes where outcome.sinceNs < before && client.isUp(link: outcome.link) {
+            outcomes[run]?.sinceNs = loop.nowNs
+            client.send(outcome.header, payload: outcome.payload, link: outcome.link, on: loop)
+        }
     }
 
     /// Stops in order: no new work, what has not started goes back, what runs may finish, then it is cancelled and goes back.
@@ -243,7 +264,7 @@ public final class WorkerRuntime: WorkDelegate {
         header.requestID = UInt64(bitPattern: run.id)
         header.aux = UInt32(clamping: run.attempt)
         let target = client.isUp(link: link) ? link : (0..<client.linkCount).first { client.isUp(link: $0) } ?? link
-        outcomes[run] = Outcome(header: header, payload: payload, link: target)
+        outcomes[run] = Outcome(header: header, payload: payload, link: target, sinceNs: loop.nowNs)
         if client.isUp(link: target) { client.send(header, payload: payload, link: target, on: loop) }
     }
 }
