@@ -65,7 +65,7 @@ CREATE INDEX job_failed_kind ON heliograph.job_failed (kind, finished_at);
 -- Makes the day partitions from yesterday to `days` ahead; returns how many were missing. A day whose jobs lie in the default partition
 -- already, because it was not made in time, stays there.
 CREATE FUNCTION heliograph.make_history_partitions(days integer) RETURNS integer
-LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
 DECLARE
     day date;
     part text;
@@ -130,7 +130,9 @@ END $$;
 -- notification arrives after the commit. What is still missed, because nobody listened, the upkeep finds.
 CREATE FUNCTION heliograph.order_job() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM heliograph.job AS j WHERE j.ordering_key = NEW.ordering_key) THEN
+    -- Two questions, each of which an index answers.
+    IF EXISTS (SELECT FROM heliograph.job AS j WHERE j.ordering_key = NEW.ordering_key AND NOT j.blocked)
+        OR EXISTS (SELECT FROM heliograph.job AS j WHERE j.ordering_key = NEW.ordering_key AND j.blocked) THEN
         NEW.blocked := true;
         PERFORM pg_notify('heliograph_key', NEW.ordering_key);
     END IF;
@@ -357,6 +359,7 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     new_id bigint;
+    turns integer := 0;
     fault text := heliograph.draft_fault(
         enqueue.kind, enqueue.args, enqueue.queue, enqueue.priority, enqueue.unique_key, enqueue.max_attempts, enqueue.timeout_ms, enqueue.tags,
         enqueue.ordering_key);
@@ -373,7 +376,12 @@ BEGIN
             ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') DO NOTHING
             RETURNING id INTO new_id;
         EXCEPTION WHEN unique_violation THEN
-            CONTINUE;  -- another transaction became the first of this ordering key meanwhile
+            -- Another transaction became the first of this ordering key meanwhile. One that this transaction's snapshot never shows stays unseen.
+            turns := turns + 1;
+            IF turns >= 10 THEN
+                RAISE EXCEPTION 'ordering key % is being taken by others; run the transaction again', enqueue.ordering_key USING ERRCODE = '40001';
+            END IF;
+            CONTINUE;
         END;
         EXIT WHEN new_id IS NOT NULL;
         SELECT id INTO new_id FROM heliograph.job
@@ -436,9 +444,11 @@ CREATE FUNCTION heliograph.take_lease(lease_name text, lease_holder text, term_m
     ) SELECT EXISTS (SELECT FROM taken)
 $$;
 
--- Offers the runs of dead brokers again: of brokers silent for silence_ms, of earlier lives of brokers that have been back for grace_ms (their
--- workers had that long to report what they still run), and of brokers that nobody knows. Limits play no part. Returns how many.
-CREATE FUNCTION heliograph.rescue(silence_ms bigint, grace_ms bigint, most integer DEFAULT 10000) RETURNS bigint LANGUAGE plpgsql AS $$
+-- Offers the runs of dead brokers again: of the brokers that the caller has seen silent for long enough, of earlier lives of brokers that have
+-- been back for grace_ms (their workers had that long to report what they still run), and of brokers that nobody knows. Limits play no part.
+-- What another transaction holds is left for the next call. Returns how many.
+CREATE FUNCTION heliograph.rescue(silent bigint[], grace_ms bigint, most integer DEFAULT 10000) RETURNS bigint
+LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
 DECLARE
     dead bigint[];
     lost record;
@@ -446,7 +456,7 @@ DECLARE
 BEGIN
     dead := ARRAY(
         SELECT b.epoch FROM heliograph.broker AS b
-        WHERE b.beat_at < now() - silence_ms * interval '1 ms'
+        WHERE b.epoch = ANY (silent)
             OR EXISTS (SELECT FROM heliograph.broker AS n WHERE n.name = b.name AND n.epoch > b.epoch AND n.started_at < now() - grace_ms * interval '1 ms')
         UNION
         SELECT r.epoch FROM (SELECT DISTINCT epoch FROM heliograph.job WHERE state = 'running') AS r
@@ -460,14 +470,14 @@ BEGIN
                 lost.ids, lost.attempts, array_fill('lost'::text, ARRAY[lost.n::int]), array_fill(NULL::text, ARRAY[lost.n::int]),
                 array_fill(true, ARRAY[lost.n::int]), array_fill(0::bigint, ARRAY[lost.n::int]));
             rescued := lost.n;
-        EXCEPTION WHEN unique_violation THEN
+        EXCEPTION WHEN unique_violation OR lock_not_available THEN
             -- Two runs of one batch may hold the same unique key; one at a time they do not clash.
             FOR i IN 1..lost.n LOOP
                 BEGIN
                     PERFORM heliograph.end_runs(
                         lost.ids[i:i], lost.attempts[i:i], ARRAY['lost'], ARRAY[NULL::text], ARRAY[true], ARRAY[0::bigint]);
                     rescued := rescued + 1;
-                EXCEPTION WHEN unique_violation THEN
+                EXCEPTION WHEN unique_violation OR lock_not_available THEN
                     NULL;  -- at the next call
                 END;
             END LOOP;

@@ -369,7 +369,7 @@ BEGIN
     END IF;
     IF j.blocked THEN
         SELECT k.id, k.state INTO r FROM heliograph.job AS k WHERE k.ordering_key = j.ordering_key AND NOT k.blocked;
-        SELECT count(*) INTO n FROM (SELECT FROM heliograph.job AS k WHERE k.ordering_key = j.ordering_key AND k.id < j.id LIMIT 10000) AS c;
+        SELECT count(*) INTO n FROM (SELECT FROM heliograph.job AS k WHERE k.ordering_key = j.ordering_key AND k.blocked AND k.id < j.id LIMIT 10000) AS c;
         reasons := reasons || jsonb_build_object('reason', 'key', 'ordering_key', j.ordering_key, 'holder', r.id, 'holder_state', r.state, 'ahead', n);
     END IF;
     FOR r IN SELECT * FROM heliograph.paused_queue AS p WHERE p.name IN (j.queue, '*') LOOP

@@ -104,7 +104,8 @@ enum SustainedBench {
                 bench.record(
                     Figure(
                         "queue.wal_kib", (after.walBytes - before.walBytes) / 1024 / jobs, "KiB per job",
-                        conditions: "the same jobs, from enqueue to history; \(((after.commits - before.commits) / jobs * 10_000).rounded() / 10_000) commits per job"))
+                        conditions:
+                            "the same jobs, from enqueue to history; \(((after.commits - before.commits) / jobs * 10_000).rounded() / 10_000) commits per job"))
             }
         }
     }
@@ -128,8 +129,8 @@ enum SustainedBench {
                 Figure(
                     "queue.held_snapshot", rates[rates.count - 1], "jobs/s", reference: "the rate before the snapshot was opened", before,
                     conditions:
-                        "last quarter of a snapshot held for \(length) s under the sustained load; by quarters \(quarters); hot table with indexes \((look?.hotBytes ?? 0) >> 20) MiB at the end of it, \(look?.dead ?? 0) dead rows, \(after.dead) dead rows 15 s later"
-                ))
+                        "last quarter of a snapshot held for \(length) s under the sustained load; by quarters \(quarters); hot table with indexes "
+                        + "\((look?.hotBytes ?? 0) >> 20) MiB at the end of it, \(look?.dead ?? 0) dead rows, \(after.dead) dead rows 15 s later"))
         }
     }
 

@@ -11,6 +11,10 @@ extension BrokerServer {
     static let enoughOutcomes = 250
     /// How often it is looked whether there are enough, ns.
     static let gatherStepNs: Int64 = 5_000_000
+    /// After a lost answer: when its back end must have given up, ns.
+    static let secondLookNs: Int64 = 40_000_000_000
+    /// Bytes of outputs in one batch.
+    static let batchBytes = 32 << 20
     /// Wait before a batch that the database refused is tried again, ns.
     static let retryNs: Int64 = 200_000_000
 
@@ -32,8 +36,8 @@ extension BrokerServer {
             lookLane.isRunning = true
             loop.spawn { await self.runLooks(on: loop) }
         }
-        if !keyLane.isRunning, !keyLane.waiting.isEmpty {
-            keyLane.isRunning = true
+        if !isAtKeys, !dueKeys.isEmpty {
+            isAtKeys = true
             loop.spawn { await self.runKeys(on: loop) }
         }
         if !scanLane.isRunning, !scanLane.waiting.isEmpty {
@@ -44,15 +48,17 @@ extension BrokerServer {
 
     /// Ordering keys that may have become free. What fails here is found by the fleet's upkeep.
     private func runKeys(on loop: isolated EventLoop) async {
-        while !keyLane.waiting.isEmpty {
+        while !dueKeys.isEmpty {
+            let keys = Array(dueKeys.prefix(Self.batch))
+            dueKeys.subtract(keys)
             do throws(PostgresError) {
-                for kind in Set(try await store.unblock(keyLane.take(Self.batch))) { core.woken(kind) }
+                for kind in Set(try await store.unblock(keys)) { core.woken(kind) }
             } catch {
                 Log.warning("ordering keys not looked at", ["error": error.description])
             }
             flush(on: loop)
         }
-        keyLane.isRunning = false
+        isAtKeys = false
     }
 
     private func runScans(on loop: isolated EventLoop) async {
@@ -85,7 +91,7 @@ extension BrokerServer {
                 Log.warning("jobs not inserted", ["count": String(batch.count), "error": error.description])
                 let refusal = Refusal(error.isConnectionLost ? .disconnected : .storage, error.description, retry: error.isRetryable)
                 for insert in batch { core.insertFailed(insert, refusal) }
-                if error.isConnectionLost { mayHaveStrays = true }
+                if error.kind != .server { mayHaveStrays = true }
             }
             flush(on: loop)
         }
@@ -101,7 +107,7 @@ extension BrokerServer {
             } catch {
                 Log.warning("no jobs claimed", ["error": error.description])
                 core.claimFailed(wanted)
-                if error.isConnectionLost { mayHaveStrays = true }
+                if error.kind != .server { mayHaveStrays = true }
             }
             flush(on: loop)
         }
@@ -119,7 +125,7 @@ extension BrokerServer {
             } catch {
                 Log.warning("no jobs looked for", ["error": error.description])
                 core.lookFailed(wanted)
-                if error.isConnectionLost { mayHaveStrays = true }
+                if error.kind != .server { mayHaveStrays = true }
             }
             flush(on: loop)
         }
@@ -149,6 +155,16 @@ extension BrokerServer {
             let strays = try await store.strays(known: known)
             outcomeLane.waiting += strays.map(OutcomeWork.unclaim)
             mayHaveStrays = false
+            // The back end of a lost connection may still be at it, and commit later.
+            guard !isSecondLookDue else {
+                isSecondLookDue = false
+                return
+            }
+            isSecondLookDue = true
+            loop.after(ns: Self.secondLookNs) { [weak self] in
+                self?.mayHaveStrays = true
+                self?.runLanes(on: loop)
+            }
         } catch {
             Log.warning("stray jobs not looked for; tried again", ["error": error.description])
             await loop.sleep(ns: Self.retryNs)
@@ -189,8 +205,12 @@ extension BrokerServer {
             }
         }
         var left: [OutcomeWork] = []
-        if !outcomes.isEmpty, await !attempt({ () async throws(PostgresError) in try await settle(outcomes) }) {
-            left += outcomes.map(OutcomeWork.outcome)
+        // One statement must stay far below what one message to the server may carry.
+        for part in Self.parts(outcomes) {
+            var unwritten = part
+            if await !attempt({ () async throws(PostgresError) in unwritten = try await settle(part) }) || !unwritten.isEmpty {
+                left += unwritten.map(OutcomeWork.outcome)
+            }
         }
         if !released.isEmpty, await !attempt({ () async throws(PostgresError) in try await release(released) }) {
             left += released.map(OutcomeWork.release)
@@ -211,13 +231,35 @@ extension BrokerServer {
         }
     }
 
-    private func settle(_ outcomes: [StoreWork.Outcome]) async throws(PostgresError) {
+    private static func parts(_ outcomes: [StoreWork.Outcome]) -> [[StoreWork.Outcome]] {
+        var parts: [[StoreWork.Outcome]] = []
+        var bytes = 0
+        for outcome in outcomes {
+            let size = if case .done(let output) = outcome.kind { output.count } else { 0 }
+            if parts.isEmpty || bytes + size > batchBytes {
+                parts.append([])
+                bytes = 0
+            }
+            bytes += size
+            parts[parts.count - 1].append(outcome)
+        }
+        return parts
+    }
+
+    /// Returns those that could not be written now.
+    private func settle(_ outcomes: [StoreWork.Outcome]) async throws(PostgresError) -> [StoreWork.Outcome] {
         let results = try await store.settle(outcomes)
+        var unwritten: [StoreWork.Outcome] = []
         for (outcome, result) in zip(outcomes, results) {
-            core.settle(outcome.run, peer: outcome.peer, fenced: result.isFenced)
+            guard let result else {
+                unwritten.append(outcome)
+                continue
+            }
+            core.settle(outcome.run, peer: outcome.peer, fenced: result.isFenced, kind: outcome.jobKind)
             if let ended = result.ended { core.ended(outcome, kind: ended.kind, as: ended.state) }
             if outcome.kind == .returned { core.wokenAll() }
         }
+        return unwritten
     }
 
     private func release(_ runs: [JobRun]) async throws(PostgresError) {

@@ -12,6 +12,8 @@ public final class BrokerServer {
     static let burstBytes = 16 << 10
     /// Between two core ticks, ns.
     static let tickNs: Int64 = 200_000_000
+    /// Between two looks for routes of peers that are gone, ns.
+    static let routesNs: Int64 = 10_000_000_000
     /// Between two writes of what running jobs say of themselves, ns.
     static let progressNs: Int64 = 500_000_000
 
@@ -25,13 +27,17 @@ public final class BrokerServer {
     var outcomeLane = Lane<OutcomeWork>()
     var claimLane = Lane<StoreWork.Claim>()
     var lookLane = Lane<StoreWork.Claim>()
-    var keyLane = Lane<String>()
+    /// Ordering keys to look at.
+    var dueKeys: Set<String> = []
+    var isAtKeys = false
     var scanLane = Lane<String>()
     var progress: [JobRun: [UInt8]] = [:]
     var isControlDue = false
+    var isAtControl = false
     /// A claim's answer was lost: the lanes pause until the table was looked at.
     var mayHaveStrays = false
     var isRecovering = false
+    var isSecondLookDue = false
     /// Which router socket a peer talks through.
     private var routes: [[UInt8]: Int] = [:]
     private(set) var isStopped = false
@@ -226,16 +232,26 @@ public final class BrokerServer {
             }
         }
         every(250_000_000, "promote", on: loop) { [self] in
-            for (kind, queue) in try await store.promote() { core.woken(kind, queue: queue) }
+            let places = try await store.promote()
+            for (kind, queue) in places { core.woken(kind, queue: queue) }
             flush(on: loop)
+            let elsewhere = places.filter { !core.serves($0.kind) }
+            if !elsewhere.isEmpty { try await store.tell(elsewhere) }
         }
         every(Self.progressNs, "progress", on: loop) { [self] in
             guard !progress.isEmpty else { return }
             let taken = progress
             progress = [:]
-            try await store.save(taken)
+            do {
+                try await store.save(taken)
+            } catch {
+                progress.merge(taken) { new, _ in new }
+                throw error
+            }
         }
-        every(1_000_000_000, "control", on: loop) { [self] in if isControlDue { try await refreshControl(on: loop) } }
+        // What a notification should have told, and what came between a claim and its answer.
+        every(1_000_000_000, "control", on: loop) { [self] in try await refreshControl(on: loop) }
+        every(Self.routesNs, "routes", on: loop) { [self] in routes = routes.filter { core.peer(of: $0.key) != nil } }
         store.listen(on: loop) { [weak self] event in self?.handle(event, on: loop) }
     }
 
@@ -245,10 +261,9 @@ public final class BrokerServer {
         case .woken(let kind, let queue, let priority): core.woken(kind, queue: queue, priority: priority)
         case .wokenAll: core.wokenAll()
         case .cancel(let id): core.cancel(id)
-        case .key(let key): if !keyLane.waiting.contains(key) { keyLane.waiting.append(key) }
+        case .key(let key): dueKeys.insert(key)
         case .control, .listening:
             if case .listening = event { core.wokenAll() }
-            isControlDue = true
             loop.spawn {
                 do {
                     try await self.refreshControl(on: loop)
@@ -263,15 +278,17 @@ public final class BrokerServer {
 
     /// Reads what operators have set, and whom they want stopped.
     private func refreshControl(on loop: isolated EventLoop) async throws {
-        isControlDue = false
-        do {
+        // One at a time: an older answer must not come last.
+        isControlDue = true
+        guard !isAtControl else { return }
+        isAtControl = true
+        defer { isAtControl = false }
+        while isControlDue {
+            isControlDue = false
             core.setControl(try await store.control())
             for id in try await store.cancelAsked() { core.cancel(id) }
-        } catch {
-            isControlDue = true
-            throw error
+            flush(on: loop)
         }
-        flush(on: loop)
     }
 
     /// Runs an async body again and again; its failures are logged and do not end it.
@@ -298,7 +315,7 @@ public final class BrokerServer {
         core.stop()
         flush(on: loop)
         let limit = loop.nowNs + 5_000_000_000
-        while isWriting || keyLane.isRunning || scanLane.isRunning, loop.nowNs < limit {
+        while isWriting || isAtKeys || scanLane.isRunning, loop.nowNs < limit {
             await loop.sleep(ns: 10_000_000)
         }
         isStopped = true

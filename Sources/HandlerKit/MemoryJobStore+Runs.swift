@@ -14,8 +14,8 @@ extension MemoryJobStore {
         case lost
     }
 
-    public func settle(_ outcomes: [StoreWork.Outcome]) -> [SettledRun] {
-        var results = [SettledRun](repeating: SettledRun(isFenced: true), count: outcomes.count)
+    public func settle(_ outcomes: [StoreWork.Outcome]) -> [SettledRun?] {
+        var results = [SettledRun?](repeating: SettledRun(isFenced: true), count: outcomes.count)
         // Successes first, as in PostgreSQL.
         for (index, outcome) in outcomes.enumerated() {
             guard case .done(let output) = outcome.kind else { continue }

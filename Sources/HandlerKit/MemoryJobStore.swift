@@ -141,6 +141,9 @@ public final class MemoryJobStore: JobStore {
     }
 
     /// At most 5,000 at a time, those due longest first.
+    /// There are no other brokers.
+    public func tell(_ places: [(kind: String, queue: String)]) {}
+
     public func promote() -> [(kind: String, queue: String)] {
         let due = timed.filter { $0.runAt <= clock.now }
         let moved = due.sorted { ($0.runAt, $0.id) < ($1.runAt, $1.id) }.prefix(5_000)

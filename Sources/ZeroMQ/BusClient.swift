@@ -93,6 +93,13 @@ public final class BusClient {
 
     /// Queues a message on a link for the end of this tick.
     public func send(_ header: Header, name: String = "", payload: [UInt8], link: Int, on loop: isolated EventLoop) {
+        guard payload.count <= Header.maxPayload else {
+            // An answer that no message can carry is an error that its caller should hear.
+            Log.error("message too large", ["verb": "\(header.verb)", "bytes": String(payload.count)])
+            guard header.verb == .reply || header.verb == .committed else { return }
+            let refusal = Refusal(.failed, "the answer has \(payload.count) bytes, at most \(Header.maxPayload)")
+            return send(Header(.refused, requestID: header.requestID), payload: refusal.payload, link: link, on: loop)
+        }
         let link = links[link]
         if link.out.isFull(before: name.utf8.count + payload.count) { flush(link, on: loop) }
         link.out.append(header, name: name.utf8, payload: payload)

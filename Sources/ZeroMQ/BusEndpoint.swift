@@ -20,7 +20,7 @@ public struct BusLimits: Sendable {
     /// Between beats, ns.
     public var beatNs: Int64 = 1_000_000_000
     /// A broker silent for so long is taken for dead, ns.
-    public var silenceNs: Int64 = 5_000_000_000
+    public var silenceNs: Int64 = 3_000_000_000
     /// Calls without an answer yet; beyond it callers are told `busy`.
     public var pendingCalls = 200_000
     /// Events held while a snapshot is on its way; beyond it the snapshot is asked for again.

@@ -97,7 +97,7 @@ import ZeroMQ
             _ = try await pool.query("INSERT INTO heliograph.job (kind, args, state, attempt, epoch) VALUES ('limited', '{}', 'running', 1, 4711)")
             runtime.onJob("limited") { _ in _ = loop }
             runtime.start(on: loop)
-            #expect(try await pool.query("SELECT heliograph.rescue(4000, 2000)").int(0, 0) == 1)
+            #expect(try await pool.query("SELECT heliograph.rescue('{}', 2000)").int(0, 0) == 1)
             try await eventually("done", on: loop) {
                 try await Self.count(pool, "SELECT count(*) FROM heliograph.job_history WHERE attempt = 2 AND state = 'completed'") == 1
             }

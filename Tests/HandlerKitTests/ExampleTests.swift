@@ -53,7 +53,7 @@ struct MeterDayWorker {
             let warning: JSONValue = ["meter": .string(meter), "most_a": .double(mostA)]
             _ = try await client.enqueue(JobDraft(kind: "meter.over_limit", args: warning.bytes, uniqueKey: "over:\(meter):\(day)"), on: loop)
         }
-        context.setOutput(["readings": .int(readings), "most_a": .double(mostA)])
+        try context.setOutput(["readings": .int(readings), "most_a": .double(mostA)])
         try await context.finish(in: pool) { transaction in
             _ = try await transaction.query(Self.upsert, Parameters(meter, start, Int64(readings), mostA))
         }

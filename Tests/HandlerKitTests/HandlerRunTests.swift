@@ -24,7 +24,7 @@ struct Verbose: Error, CustomStringConvertible {
                 try context.setProgress("begun")
                 await loop.sleep(ns: 1_000)
                 try context.setProgress(["of": 2])
-                context.setOutput(.int((try context.json()["n"]?.int ?? 0) * 2))
+                try context.setOutput(.int((try context.json()["n"]?.int ?? 0) * 2))
             }
             #expect(run.result == .done(output: Array("4".utf8)))
             #expect(run.output == 4)
@@ -79,7 +79,7 @@ struct Verbose: Error, CustomStringConvertible {
         await onLoop { loop in
             let run = await HandlerRun.of(args: [:], .init(timeoutMs: 5), on: loop) { context in
                 for _ in 0..<100 where !Task.isCancelled { await loop.sleep(ns: 1_000_000) }
-                context.setOutput("late")
+                try context.setOutput("late")
             }
             #expect(run.output == "late")
         }

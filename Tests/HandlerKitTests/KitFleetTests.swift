@@ -11,7 +11,7 @@ import ZeroMQ
         try await KitFleet.run { fleet, loop in
             fleet.onJob("add", on: loop) { context in
                 let args = try context.json()
-                context.setOutput(.int((args["a"]?.int ?? 0) + (args["b"]?.int ?? 0)))
+                try context.setOutput(.int((args["a"]?.int ?? 0) + (args["b"]?.int ?? 0)))
             }
             let id = try await fleet.enqueue("add", ["a": 1, "b": 2], on: loop).id
             try await fleet.drain(on: loop)
@@ -64,7 +64,7 @@ import ZeroMQ
         try await KitFleet.run { fleet, loop in
             fleet.onJob("strict", retry: .every(ms: 60_000, maxAttempts: 3), on: loop) { context in
                 guard let to = try context.json()["to"]?.string else { throw JobFailure("args.to must be a text") }
-                context.setOutput(.string(to))
+                try context.setOutput(.string(to))
             }
             let id = try await fleet.enqueue("strict", ["to": 7], on: loop).id
             try await fleet.advance(by: .minutes(1), on: loop)
@@ -217,7 +217,7 @@ import ZeroMQ
 
     @Test func anOutputThatJSONBCannotHoldFailsTheRun() async throws {
         try await KitFleet.run { fleet, loop in
-            fleet.onJob("nul", on: loop) { context in context.setOutput("a\u{0}b") }
+            fleet.onJob("nul", on: loop) { context in try context.setOutput("a\u{0}b") }
             let id = try await fleet.enqueue("nul", on: loop).id
             try await fleet.drain(on: loop)
             #expect(fleet.job(id)?.state == .discarded)

@@ -53,7 +53,10 @@ final class Player {
             return claims.map { "claimed \(name($0.id)) \($0.attempt) \($0.kind) \($0.queue) \($0.priority)" }
         case .end(let ends):
             let outcomes = ends.map { StoreWork.Outcome(run: run($0.job, $0.attempt), kind: $0.how, peer: 0) }
-            return try await store.settle(outcomes).map { "fenced \($0.isFenced), ended \($0.ended.map { "\($0.kind) \($0.state)" } ?? "no")" }
+            return try await store.settle(outcomes).map { run in
+                guard let run else { return "not written" }
+                return "fenced \(run.isFenced), ended \(run.ended.map { "\($0.kind) \($0.state)" } ?? "no")"
+            }
         case .lose(let runs): try await store.release(runs.map { run($0.job, $0.attempt) })
         case .adopt(let runs):
             return try await store.adopt(runs.map { run($0.job, $0.attempt) }).map { "adopted \(name($0.key)) \($0.value.kind) \($0.value.priority)" }.sorted()

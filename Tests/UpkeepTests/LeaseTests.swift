@@ -112,13 +112,13 @@ import Workers
 
     @Test func aFailingTaskIsTriedAgain() async throws {
         try await withDatabase { database, loop in
-            try await database.run("ALTER FUNCTION heliograph.rescue(bigint, bigint, integer) RENAME TO rescue_away")
+            try await database.run("ALTER FUNCTION heliograph.rescue(bigint[], bigint, integer) RENAME TO rescue_away")
             try await database.run("INSERT INTO heliograph.job (kind, args, state, attempt, epoch) VALUES ('k', '{}', 'running', 1, 99)")
             let worker = try await Self.worker(database.config, termMs: 2_000)
             try await eventually("a failure", on: loop) {
                 await worker.loop.run { loop in worker.value(on: loop).counters.failures > 0 }
             }
-            try await database.run("ALTER FUNCTION heliograph.rescue_away(bigint, bigint, integer) RENAME TO rescue")
+            try await database.run("ALTER FUNCTION heliograph.rescue_away(bigint[], bigint, integer) RENAME TO rescue")
             try await eventually("rescued after all", on: loop) {
                 try await database.int("SELECT count(*) FROM heliograph.job WHERE state = 'available'") == 1
             }

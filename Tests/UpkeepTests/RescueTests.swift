@@ -34,7 +34,18 @@ import Workers
             try await Self.job(4, epoch: alive, database)
             try await Self.job(5, epoch: 999_999, database)
             try await Self.job(6, epoch: dead, kind: "limited", database)
-            try await Self.task().run(database.turn)
+            var nowNs: Int64 = 1_000_000_000
+            let task = RescueTask(silenceMs: 4_000, graceMs: 2_000, monotonicNs: { nowNs })
+            // What it has watched counts, not what a wall clock says; after a look that came too late it watches anew.
+            for step in [0, 900, 900, 1_500, 900, 900, 900, 900] as [Int64] {
+                nowNs += step * 1_000_000
+                try await database.run("UPDATE heliograph.broker SET beat_at = clock_timestamp() WHERE epoch = \(alive)")
+                try await task.run(database.turn)
+            }
+            #expect(database.counters.rescued == 1)
+            nowNs += 900_000_000
+            try await database.run("UPDATE heliograph.broker SET beat_at = clock_timestamp() WHERE epoch = \(alive)")
+            try await task.run(database.turn)
             let left = try await database.run("SELECT id, state::text FROM heliograph.job ORDER BY id").map { row in
                 "\(try row.next(Int.self)) \(try row.next(String.self))"
             }
@@ -45,7 +56,7 @@ import Workers
             #expect(gone == ["2 discarded: the worker was lost in the last attempt", "3 cancelled: cancelled while it ran"])
             #expect(database.counters.rescued == 5)
             #expect(try await database.int("SELECT count(*) FROM heliograph.broker") == 1)
-            try await Self.task().run(database.turn)
+            try await task.run(database.turn)
             #expect(database.counters.rescued == 5)
         }
     }

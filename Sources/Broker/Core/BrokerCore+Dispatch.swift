@@ -4,9 +4,9 @@ import Protocol
 extension BrokerCore {
     mutating func makeReady(_ job: ClaimedJob) {
         kinds[job.kind, default: KindState()].ready.append(job)
+        giveBackPaused(job.kind)
         dispatch(job.kind)
         giveBackUnserved(job.kind)
-        giveBackPaused(job.kind)
     }
 
     /// Claimed jobs that nobody here can be sent go back, so that another broker's workers may have them.
@@ -97,6 +97,9 @@ extension BrokerCore {
         return best ?? beyond
     }
 
+    /// Whether a worker of this broker serves the kind.
+    public func serves(_ kind: String) -> Bool { kinds[kind].map { !$0.workers.isEmpty } ?? false }
+
     func freeSlots(_ kind: KindState) -> Int { kind.workers.reduce(0) { $0 + (peers[$1]?.freeJobs ?? 0) } }
 
     // MARK: Claims
@@ -156,6 +159,7 @@ extension BrokerCore {
         // In order: the last one of each lane stays.
         for job in jobs {
             guard let kind = kinds.index(forKey: job.kind), let lane = kinds.values[kind].lanes.firstIndex(where: { $0.queue == job.queue }) else { continue }
+            guard !kinds.values[kind].isLimited else { continue }
             if !kinds.values[kind].hasFloors { kinds.values[kind].lookedNs = nowNs }
             kinds.values[kind].lanes[lane].floor = Lane.Floor(priority: job.priority, id: max(0, job.id - BrokerLimits.floorMargin))
         }

@@ -7,7 +7,7 @@ extension BrokerCore {
     mutating func enqueue(_ view: MessageView, from peer: PeerID, nowNs: Int64) {
         let requestID = view.header.requestID
         if isStopping { return refuse(peer, requestID, Refusal(.stopping, "broker \(name) is stopping")) }
-        if pendingInserts >= limits.pendingInserts {
+        if pendingInserts >= limits.pendingInserts || pendingInsertBytes >= limits.pendingInsertBytes {
             counters.refused += 1
             return refuse(peer, requestID, Refusal(.busy, "the queue has \(pendingInserts) inserts waiting; send again later"))
         }
@@ -19,6 +19,7 @@ extension BrokerCore {
             return refuse(peer, requestID, error)
         }
         pendingInserts += 1
+        pendingInsertBytes += draft.args.count
         let claim = mayClaimOnInsert(draft)
         if claim { kinds[draft.kind]?.reserved += 1 }
         work.inserts.append(.init(draft: draft, claim: claim, peer: peer, requestID: requestID))
@@ -40,11 +41,13 @@ extension BrokerCore {
     mutating func outcome(_ view: MessageView, from peer: PeerID) {
         let run = JobRun(view)
         var wasRunning = false
+        var jobKind: String?
         if let job = running[run.id], job.attempt == run.attempt, job.peer == peer {
             running[run.id] = nil
             peers[peer]?.free(job.priority)
             // Its place in the kind's limit is free.
             kinds[job.kind]?.notBeforeNs = 0
+            jobKind = job.kind
             wasRunning = true
         } else {
             counters.unknownOutcomes += 1
@@ -57,17 +60,17 @@ extension BrokerCore {
             settle(run, peer: peer, fenced: false)
         case .done:
             counters.jobsDone += 1
-            work.outcomes.append(.init(run: run, kind: .done(output: view.payloadArray), peer: peer))
+            work.outcomes.append(.init(run: run, kind: .done(output: view.payloadArray), peer: peer, jobKind: jobKind))
         case .failed:
             counters.jobsFailed += 1
             let failure = JobFailure(payload: view.payloadArray)
             let delay = failure.retryInMs.map { min(max($0, 0), RetryPolicy.maxDelayMs) } ?? RetryPolicy.standard.delayMs(attempt: run.attempt, jobID: run.id)
-            work.outcomes.append(.init(run: run, kind: .failed(failure, retryInMs: delay), peer: peer))
+            work.outcomes.append(.init(run: run, kind: .failed(failure, retryInMs: delay), peer: peer, jobKind: jobKind))
         case .snoozed:
             let delay = min(max(view.header.aux2, 0), RetryPolicy.maxDelayMs)
-            work.outcomes.append(.init(run: run, kind: .snoozed(ms: delay), peer: peer))
+            work.outcomes.append(.init(run: run, kind: .snoozed(ms: delay), peer: peer, jobKind: jobKind))
         default:
-            work.outcomes.append(.init(run: run, kind: .returned, peer: peer))
+            work.outcomes.append(.init(run: run, kind: .returned, peer: peer, jobKind: jobKind))
         }
         if wasRunning {
             dispatchAll(peer)
@@ -80,6 +83,7 @@ extension BrokerCore {
     /// One insert is committed.
     public mutating func inserted(_ insert: StoreWork.Insert, id: Int64, isDuplicate: Bool) {
         pendingInserts -= 1
+        pendingInsertBytes -= insert.draft.args.count
         counters.enqueued += 1
         outbox.send(
             insert.peer, Header(.accepted, requestID: insert.requestID, aux: isDuplicate ? 1 : 0, aux2: id), name: "", payload: [])
@@ -100,6 +104,7 @@ extension BrokerCore {
     /// One insert failed for good.
     public mutating func insertFailed(_ insert: StoreWork.Insert, _ refusal: Refusal) {
         pendingInserts -= 1
+        pendingInsertBytes -= insert.draft.args.count
         if insert.claim { kinds[insert.draft.kind]?.reserved -= 1 }
         counters.refused += 1
         refuse(insert.peer, insert.requestID, refusal)
@@ -113,7 +118,8 @@ extension BrokerCore {
         for claim in asked {
             let isShort = got[claim.kind, default: 0] < claim.count
             kinds[claim.kind]?.claiming -= claim.count
-            kinds[claim.kind]?.urgent = 0
+            // An urgent job may lie before this claim's floors: a look has it.
+            if kinds[claim.kind]?.isLookDue == false, kinds[claim.kind]?.looking == 0 { kinds[claim.kind]?.urgent = 0 }
             let wasWoken = kinds[claim.kind]?.wokenMeanwhile ?? false
             // A limit may be what held the others back: only time or an end tells.
             kinds[claim.kind]?.mayHaveMore = wasWoken || claim.isLimited || !isShort
@@ -130,7 +136,9 @@ extension BrokerCore {
             kinds[claim.kind]?.looking = 0
             kinds[claim.kind]?.lookedNs = nowNs
             kinds[claim.kind]?.lookLifeNs = min(max(tookNs * BrokerLimits.lookShare, BrokerLimits.leastLookLifeNs), BrokerLimits.mostLookLifeNs)
-            if got[claim.kind, default: 0] >= claim.count { kinds[claim.kind]?.isLookDue = true }
+            kinds[claim.kind]?.urgent = 0
+            // There is more: the claims go on from here, not from where they were.
+            if got[claim.kind, default: 0] >= claim.count { moveFloors(jobs.filter { $0.kind == claim.kind }) }
         }
         send(got.keys)
     }
@@ -153,9 +161,9 @@ extension BrokerCore {
 
     private mutating func send(_ arrived: some Collection<String>) {
         for kind in arrived.sorted(by: { (kinds[$0]?.ready.firstRank ?? (9, 0)) < (kinds[$1]?.ready.firstRank ?? (9, 0)) }) {
+            giveBackPaused(kind)
             dispatch(kind)
             giveBackUnserved(kind)
-            giveBackPaused(kind)
         }
         if isStopping { stop() }
         planClaims()
@@ -178,7 +186,12 @@ extension BrokerCore {
     }
 
     /// The outcome is committed, or was refused because the run is no longer the job's current one.
-    public mutating func settle(_ run: JobRun, peer: PeerID, fenced: Bool) {
+    public mutating func settle(_ run: JobRun, peer: PeerID, fenced: Bool, kind: String? = nil) {
+        // Its place in the kind's limit is free from now on.
+        if let kind, kinds[kind]?.isLimited == true {
+            kinds[kind]?.notBeforeNs = 0
+            planClaims()
+        }
         if fenced { counters.fenced += 1 }
         outbox.send(peer, run.header(.settled, flags: fenced ? .fenced : []))
     }
@@ -197,6 +210,7 @@ extension BrokerCore {
         if let run, peers[adoption.peer] != nil {
             let before = give(adoption.run, run.kind, run.priority, to: adoption.peer)
             counters.adopted += 1
+            if run.isCancelled { cancel(adoption.run.id) }
             if let before, before != adoption.peer { dispatchAll(before) }
         } else if run != nil {
             work.released.append(adoption.run)
@@ -311,6 +325,8 @@ extension BrokerCore {
         guard new != control else { return }
         control = new
         for kind in kinds.keys {
+            // What a limit lets through is counted where all of its jobs are looked at.
+            if new.limitedKinds.contains(kind) { kinds[kind]?.clearFloors() }
             kinds[kind]?.isLimited = new.limitedKinds.contains(kind)
             kinds[kind]?.notBeforeNs = 0
             giveBackPaused(kind)

@@ -24,6 +24,7 @@ public struct BrokerCore {
     /// Runs reported by their workers whose rows the store is asked for.
     var adopting: [JobRun: PeerID] = [:]
     var pendingInserts = 0
+    var pendingInsertBytes = 0
     var topics: TopicTable
     /// Destinations of answers to peers that never said hello, forgotten after the flush.
     var strangers: [PeerID] = []

@@ -149,5 +149,7 @@ struct KindState {
         if !lanes.contains(where: { $0.queue == queue }) { lanes.append(Lane(queue: queue)) }
     }
 
+    mutating func clearFloors() { for index in lanes.indices { lanes[index].floor = Lane.Floor() } }
+
     var hasFloors: Bool { lanes.contains { $0.floor != Lane.Floor() } }
 }

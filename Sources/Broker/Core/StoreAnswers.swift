@@ -28,10 +28,13 @@ public struct SettledRun: Sendable {
 public struct AdoptedRun: Sendable {
     public var kind: String
     public var priority: Int
+    /// An operator wants it stopped.
+    public var isCancelled: Bool
 
-    public init(kind: String, priority: Int) {
+    public init(kind: String, priority: Int, isCancelled: Bool = false) {
         self.kind = kind
         self.priority = priority
+        self.isCancelled = isCancelled
     }
 }
 

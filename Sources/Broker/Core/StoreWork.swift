@@ -22,6 +22,15 @@ public struct StoreWork: Sendable {
         public var run: JobRun
         public var kind: Kind
         public var peer: PeerID
+        /// The job's kind, where the broker has given it out.
+        public var jobKind: String?
+
+        init(run: JobRun, kind: Kind, peer: PeerID, jobKind: String? = nil) {
+            self.run = run
+            self.kind = kind
+            self.peer = peer
+            self.jobKind = jobKind
+        }
     }
 
     public struct Adoption: Sendable {

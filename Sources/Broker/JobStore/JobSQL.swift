@@ -3,7 +3,8 @@ package import Postgres
 /// The statements of the job store. Each takes arrays: one statement carries a whole batch.
 package enum JobSQL {
     /// The job table empties and fills within seconds and is full of dead rows: whatever its statistics say, reading all of it is wrong.
-    package static let settings = [(name: "enable_seqscan", value: "off")]
+    /// A row or key that somebody else's open transaction holds must not hold up a lane.
+    package static let settings = [(name: "enable_seqscan", value: "off"), (name: "lock_timeout", value: "2000")]
 
     /// The cast keeps the planner from the index of running jobs, which stale statistics show as empty: it would be walked once per id.
     private static let isRunning = "j.state::text = 'running'"
@@ -112,12 +113,12 @@ package enum JobSQL {
     /// Ids, attempts, how ('failed', 'back', 'lost'), error texts (or null), retry allowed, delays in ms. Returns id, what it is now, kind.
     static let endRuns = Statement("SELECT * FROM heliograph.end_runs($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bool[], $6::bigint[])")
 
-    /// Ids, attempts; epoch: runs that their workers still have now belong to this broker. Returns id, kind, priority.
+    /// Ids, attempts; epoch: runs that their workers still have now belong to this broker. Returns id, kind, priority, whether it should stop.
     static let adopt = Statement(
         """
         UPDATE heliograph.job AS j SET epoch = $3 FROM unnest($1::bigint[], $2::bigint[]) AS d(id, attempt)
         WHERE j.id = d.id AND j.attempt = d.attempt AND \(isRunning)
-        RETURNING j.id, j.kind, j.priority::bigint
+        RETURNING j.id, j.kind, j.priority::bigint, j.cancel_asked_at IS NOT NULL
         """)
 
     /// Epoch: every run given out under it. Returns id, attempt.
@@ -154,6 +155,14 @@ package enum JobSQL {
     /// Registers a broker and ends earlier lives of the same name. Returns the new epoch.
     static let register = Statement("INSERT INTO heliograph.broker (name) VALUES ($1) RETURNING epoch")
 
-    /// Epoch, what is served. No row back means that another broker has taken this one's place.
-    static let beat = Statement("UPDATE heliograph.broker SET beat_at = now(), serves = $2::jsonb WHERE epoch = $1 RETURNING epoch")
+    /// Epoch, what is served, name. A row that somebody took for dead comes back; none does where a later life of the same name is here.
+    static let beat = Statement(
+        """
+        INSERT INTO heliograph.broker AS b (epoch, name, serves) OVERRIDING SYSTEM VALUE
+        SELECT $1, $3, $2::jsonb WHERE NOT EXISTS (SELECT FROM heliograph.broker WHERE name = $3 AND epoch > $1)
+        ON CONFLICT (epoch) DO UPDATE SET beat_at = now(), serves = excluded.serves RETURNING epoch
+        """)
+
+    /// Kinds and queues in which jobs have become available, that other brokers' workers serve.
+    static let tell = Statement("SELECT heliograph.wake(0, q.queue, q.kind) FROM unnest($1::text[], $2::text[]) AS q(kind, queue)")
 }

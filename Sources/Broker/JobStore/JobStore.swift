@@ -15,8 +15,8 @@ public protocol JobStore: AnyObject {
     func claim(_ wanted: [StoreWork.Claim]) async throws(PostgresError) -> [ClaimedJob]
     /// The queues that hold available jobs of these kinds.
     func lanes(_ kinds: [String]) async throws(PostgresError) -> [(kind: String, queue: String)]
-    /// Writes outcomes; one result each.
-    func settle(_ outcomes: [StoreWork.Outcome]) async throws(PostgresError) -> [SettledRun]
+    /// Writes outcomes; one result each, nil for one that could not be written now.
+    func settle(_ outcomes: [StoreWork.Outcome]) async throws(PostgresError) -> [SettledRun?]
     /// Offers runs of dead workers again.
     func release(_ runs: [JobRun]) async throws(PostgresError)
     /// Makes runs of a dead epoch this broker's; returns those that were current.
@@ -25,6 +25,8 @@ public protocol JobStore: AnyObject {
     func strays(known: Set<JobRun>) async throws(PostgresError) -> [JobRun]
     /// Makes due jobs available; returns where they wait.
     func promote() async throws(PostgresError) -> [(kind: String, queue: String)]
+    /// Tells the other brokers that jobs have become available in these places.
+    func tell(_ places: [(kind: String, queue: String)]) async throws(PostgresError)
     /// Lets the first blocked jobs of free ordering keys go on; returns the kinds that can be claimed.
     func unblock(_ keys: [String]) async throws(PostgresError) -> [String]
     /// Paused queues and limited kinds.

@@ -11,11 +11,16 @@ public final class PostgresJobStore: JobStore {
     private let config: PostgresConfig
     private let pool: PostgresPool
     private var listener: PostgresListener?
+    /// For the beat alone: it must come through whatever the others wait for.
+    private let beatPool: PostgresPool
+    private let name: String
     public let epoch: Int64
 
-    private init(_ config: PostgresConfig, _ pool: PostgresPool, epoch: Int64) {
+    private init(_ config: PostgresConfig, _ pool: PostgresPool, _ beatPool: PostgresPool, name: String, epoch: Int64) {
         self.config = config
         self.pool = pool
+        self.beatPool = beatPool
+        self.name = name
         self.epoch = epoch
     }
 
@@ -26,7 +31,13 @@ public final class PostgresJobStore: JobStore {
         let pool = PostgresPool(config, size: 4, name: "broker", on: loop)
         do throws(PostgresError) {
             let rows = try await pool.query(JobSQL.register, Parameters(name))
-            return PostgresJobStore(config, pool, epoch: try rows.int64(0, 0))
+            var beatConfig = config
+            beatConfig.statementTimeoutMs = 2_000
+            beatConfig.stallGraceMs = 1_000
+            beatConfig.waitLimitMs = 2_000
+            beatConfig.reconnectMaxMs = max(config.reconnectMinMs, 500)
+            return PostgresJobStore(
+                config, pool, PostgresPool(beatConfig, size: 1, name: "broker beat", on: loop), name: name, epoch: try rows.int64(0, 0))
         } catch {
             await pool.close(on: loop)
             throw error
@@ -35,6 +46,7 @@ public final class PostgresJobStore: JobStore {
 
     public func close(on loop: isolated EventLoop) async {
         listener?.close()
+        await beatPool.close(on: loop)
         await pool.close(on: loop)
     }
 
@@ -42,26 +54,43 @@ public final class PostgresJobStore: JobStore {
         let parameters = Parameters { p in
             p.append(epoch)
             p.appendJSON(serves)
+            p.append(name)
         }
-        return try await !pool.query(JobSQL.beat, parameters).isEmpty
+        return try await !beatPool.query(JobSQL.beat, parameters).isEmpty
     }
 
     // MARK: Producers
 
-    /// Inserts drafts in order; one result each.
+    /// Inserts drafts in order; one result each. Once something may be committed nothing is thrown: it would be sent again.
     public func insert(_ inserts: [StoreWork.Insert]) async throws(PostgresError) -> [Result<InsertedJob, Refusal>] {
         do throws(PostgresError) {
-            return try await insertBatch(inserts).map { .success($0) }
+            return try await insertBatch(inserts)
         } catch {
-            guard !error.isRetryable, inserts.count >= 1, error.kind == .server else { throw error }
-            if inserts.count == 1 { return [.failure(Refusal(.storage, error.message, retry: false))] }
+            guard error.isOfMember else { throw error }
             var results: [Result<InsertedJob, Refusal>] = []
-            for insert in inserts { results += try await self.insert([insert]) }
+            for insert in inserts { results.append(await insertAlone(insert)) }
             return results
         }
     }
 
-    private func insertBatch(_ inserts: [StoreWork.Insert]) async throws(PostgresError) -> [InsertedJob] {
+    /// Others may take its keys meanwhile: tried a few times.
+    private func insertAlone(_ insert: StoreWork.Insert) async -> Result<InsertedJob, Refusal> {
+        var turns = 0
+        while true {
+            turns += 1
+            do throws(PostgresError) {
+                return try await insertBatch([insert])[0]
+            } catch {
+                if turns < Self.keyTurns, error.isUniqueViolation || error.sqlState == "40P01" { continue }
+                let isFault = error.isOfMember && !error.isPassing
+                return .failure(Refusal(error.isConnectionLost ? .disconnected : .storage, error.message, retry: !isFault))
+            }
+        }
+    }
+
+    private static let keyTurns = 5
+
+    private func insertBatch(_ inserts: [StoreWork.Insert]) async throws(PostgresError) -> [Result<InsertedJob, Refusal>] {
         let parameters = Parameters { p in
             p.append(inserts.map(\.draft.kind))
             p.appendJSONArray(inserts.map(\.draft.args))
@@ -77,28 +106,34 @@ public final class PostgresJobStore: JobStore {
             p.append(epoch)
         }
         let rows = try await pool.query(JobSQL.insert, parameters)
-        var results: [InsertedJob] = []
+        var results: [Result<InsertedJob, Refusal>] = []
         results.reserveCapacity(rows.count)
         var conflicts: [Int] = []
         for row in 0..<rows.count {
             let made = try rows.bool(row, 2)
             if !made { conflicts.append(row) }
-            results.append(InsertedJob(id: try rows.int64(row, 1), isDuplicate: !made))
+            results.append(.success(InsertedJob(id: try rows.int64(row, 1), isDuplicate: !made)))
         }
-        if !conflicts.isEmpty { try await resolve(conflicts, inserts, &results) }
+        if !conflicts.isEmpty { await resolve(conflicts, inserts, &results) }
         return results
     }
 
     /// Finds who holds the keys that were taken. A holder that started meanwhile has freed its key: then the draft is inserted again.
-    private func resolve(_ conflicts: [Int], _ inserts: [StoreWork.Insert], _ results: inout [InsertedJob]) async throws(PostgresError) {
-        let rows = try await pool.query(JobSQL.holders, Parameters(conflicts.compactMap { inserts[$0].draft.uniqueKey }))
+    private func resolve(_ conflicts: [Int], _ inserts: [StoreWork.Insert], _ results: inout [Result<InsertedJob, Refusal>]) async {
         var holders: [String: Int64] = [:]
-        for row in 0..<rows.count { holders[try rows.string(row, 0)] = try rows.int64(row, 1) }
+        do throws(PostgresError) {
+            let rows = try await pool.query(JobSQL.holders, Parameters(conflicts.compactMap { inserts[$0].draft.uniqueKey }), retryOnLoss: true)
+            for row in 0..<rows.count { holders[try rows.string(row, 0)] = try rows.int64(row, 1) }
+        } catch {
+            // The others of the batch are committed: only these are asked for again.
+            for index in conflicts { results[index] = .failure(Refusal(.storage, error.description, retry: true)) }
+            return
+        }
         for index in conflicts {
             if let key = inserts[index].draft.uniqueKey, let holder = holders[key] {
-                results[index].id = holder
+                results[index] = .success(InsertedJob(id: holder, isDuplicate: true))
             } else {
-                results[index] = try await insertBatch([inserts[index]])[0]
+                results[index] = await insertAlone(inserts[index])
             }
         }
     }
@@ -153,22 +188,23 @@ public final class PostgresJobStore: JobStore {
     }
 
     /// An output that PostgreSQL cannot hold is the handler's fault: the run failed.
-    public func settle(_ outcomes: [StoreWork.Outcome]) async throws(PostgresError) -> [SettledRun] {
+    public func settle(_ outcomes: [StoreWork.Outcome]) async throws(PostgresError) -> [SettledRun?] {
         do throws(PostgresError) {
             return try await settleBatch(outcomes)
         } catch {
-            guard !error.isRetryable, error.kind == .server else { throw error }
-            if outcomes.count == 1 {
-                if case .done = outcomes[0].kind {
-                    var failed = outcomes[0]
-                    failed.kind = .failed(JobFailure("output refused: \(error.message)", isRetryable: false), retryInMs: 0)
-                    return try await settleBatch([failed])
-                }
-                throw error
+            guard error.isOfMember else { throw error }
+            if outcomes.count > 1 {
+                var results: [SettledRun?] = []
+                for outcome in outcomes { results += try await settle([outcome]) }
+                return results
             }
-            var results: [SettledRun] = []
-            for outcome in outcomes { results += try await settle([outcome]) }
-            return results
+            guard !error.isPassing, case .done = outcomes[0].kind else {
+                Log.warning("outcome not written; tried again", ["id": String(outcomes[0].run.id), "error": error.description])
+                return [nil]
+            }
+            var failed = outcomes[0]
+            failed.kind = .failed(JobFailure("output refused: \(error.message)", isRetryable: false), retryInMs: 0)
+            return try await settleBatch([failed])
         }
     }
 
@@ -280,7 +316,9 @@ public final class PostgresJobStore: JobStore {
         }
         let rows = try await pool.query(JobSQL.adopt, parameters)
         var adopted: [Int64: AdoptedRun] = [:]
-        for row in 0..<rows.count { adopted[try rows.int64(row, 0)] = AdoptedRun(kind: try rows.string(row, 1), priority: try rows.int(row, 2)) }
+        for row in 0..<rows.count {
+            adopted[try rows.int64(row, 0)] = AdoptedRun(kind: try rows.string(row, 1), priority: try rows.int(row, 2), isCancelled: try rows.bool(row, 3))
+        }
         return adopted
     }
 
@@ -295,6 +333,10 @@ public final class PostgresJobStore: JobStore {
     }
 
     public func promote() async throws(PostgresError) -> [(kind: String, queue: String)] { try Self.pairs(try await pool.query(JobSQL.promote)) }
+
+    public func tell(_ places: [(kind: String, queue: String)]) async throws(PostgresError) {
+        _ = try await pool.query(JobSQL.tell, Parameters(places.map(\.kind), places.map(\.queue)))
+    }
 
     public func unblock(_ keys: [String]) async throws(PostgresError) -> [String] {
         let rows = try await pool.query(JobSQL.unblock, Parameters(keys))
@@ -361,4 +403,12 @@ public final class PostgresJobStore: JobStore {
         else { return .wokenAll }
         return .woken(kind: kind, queue: queue, priority: priority)
     }
+}
+
+extension PostgresError {
+    /// Whether one member of a batch is what failed it: what it holds, or what others hold of its rows and keys.
+    fileprivate var isOfMember: Bool { kind == .server && (isPassing || ["22", "23", "54"].contains(String(sqlState.prefix(2)))) }
+
+    /// Of those, what passes by itself: a lock, a deadlock, a key that is taken just now.
+    fileprivate var isPassing: Bool { isUniqueViolation || ["55P03", "40P01"].contains(sqlState) }
 }

@@ -35,8 +35,17 @@ public final class JobContext {
         }
     }
 
-    /// Keeps a JSON document with the finished job.
-    public func setOutput(_ json: JSONValue) { output = json.bytes }
+    /// The largest output, bytes.
+    public static let maxOutputBytes = 1 << 20
+
+    /// Keeps a JSON document of at most `maxOutputBytes` with the finished job; a larger one discards the job with the reason.
+    public func setOutput(_ json: JSONValue) throws(JobFailure) {
+        let document = json.bytes
+        guard document.count <= Self.maxOutputBytes else {
+            throw JobFailure("output of \(document.count) bytes, at most \(Self.maxOutputBytes)", isRetryable: false)
+        }
+        output = document
+    }
 
     /// Says how far the run is: any JSON document of at most `JobProgress.maxBytes`, shown to operators and pushed on `jobs.<kind>`. Cheap enough
     /// to be called for every step; only what is newest twice a second is kept.

@@ -13,7 +13,7 @@ public import Reactor
 /// | `probe.effect` | `{"table": name}` | inserts (job_id, attempt) into the table, committed together with its completion |
 public enum ProbeWorker {
     public static func register(_ runtime: WorkerRuntime, pool: PostgresPool, on loop: EventLoop) {
-        runtime.onJob("probe.echo") { context in context.setOutput(try context.json()) }
+        runtime.onJob("probe.echo") { context in try context.setOutput(try context.json()) }
         runtime.onJob("probe.sleep") { context in
             var left = try context.json()["ms"]?.int ?? 0
             while left > 0 {

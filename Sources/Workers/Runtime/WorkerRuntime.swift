@@ -150,7 +150,9 @@ public final class WorkerRuntime: WorkDelegate {
     public func cancelled(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
         if view.header.aux == 0 { return requests.cancel(view.header.requestID, link: link) }
         let run = JobRun(view)
-        if running[run] != nil {
+        if let state = running[run] {
+            // A broker asks until the run has ended.
+            guard !state.isCancelled else { return }
             running[run]?.isCancelled = true
             running[run]?.task?.cancel()
             guard let timer = running[run]?.timer else { return }
