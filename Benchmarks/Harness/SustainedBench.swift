@@ -30,8 +30,8 @@ enum SustainedBench {
             let row = try await pool.query(
                 """
                 SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8, (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())::float8,
-                    pg_total_relation_size('heliograph.job')::bigint,
-                    (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = 'heliograph.job'::regclass)::bigint
+                    (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('heliograph.job'))::bigint,
+                    (SELECT sum(n_dead_tup) FROM pg_stat_user_tables WHERE relid IN (SELECT relid FROM pg_partition_tree('heliograph.job')))::bigint
                 """)
             return Look(
                 done: counter.value, atNs: Clock.monotonicNs, walBytes: try row.double(0, 0), commits: try row.double(0, 1), hotBytes: try row.int(0, 2),
@@ -86,7 +86,7 @@ enum SustainedBench {
             var most = before.hotBytes
             for _ in 0..<length {
                 await loop.sleep(ns: 1_000_000_000)
-                most = max(most, try await pool.query("SELECT pg_total_relation_size('heliograph.job')::bigint").int(0, 0))
+                most = max(most, try await pool.query("SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('heliograph.job')").int(0, 0))
             }
             let after = try await Look.now(counter, pool)
             let jobs = Double(after.done - before.done)

@@ -65,6 +65,15 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
 
     public var isUniqueViolation: Bool { sqlState == "23505" }
 
+    /// Whether others stood in the way, with a key, a lock or a row that they have changed: the same work may succeed at once.
+    package var isContended: Bool { kind == .server && (isUniqueViolation || ["40001", "40P01", "55P03"].contains(sqlState)) }
+
+    /// Whether the data are what the server refused (SQLSTATE classes of data, constraints, limits).
+    package var isDataFault: Bool { kind == .server && !isUniqueViolation && ["22", "23", "54"].contains(String(sqlState.prefix(2))) }
+
+    /// Whether the same work would fail in the same way for ever: its data, or what it asks for (names, features, raised errors), are wrong.
+    package var isLasting: Bool { isDataFault || (kind == .server && !isRetryable && ["42", "0A", "P0", "HG"].contains(String(sqlState.prefix(2)))) }
+
     /// Serialization, deadlock, lock not available; shutdown and start-up; out of connections, memory or disk; a standby.
     static func isRetryable(_ state: String) -> Bool {
         switch state {

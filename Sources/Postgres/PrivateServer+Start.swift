@@ -133,7 +133,7 @@ extension PrivateServer {
             // Statements are short: compiling and spreading them costs more than it saves.
             "jit=off", "max_parallel_workers_per_gather=0", "random_page_cost=1.1", "work_mem=16MB", "maintenance_work_mem=128MB",
             // Queues turn over fast: vacuum early and without long pauses.
-            "autovacuum_naptime=2s", "autovacuum_vacuum_scale_factor=0.02", "autovacuum_analyze_scale_factor=0.02",
+            "autovacuum_naptime=10s", "autovacuum_vacuum_scale_factor=0.02", "autovacuum_analyze_scale_factor=0.02",
             "autovacuum_vacuum_cost_limit=2000", "timezone=UTC", "log_timezone=UTC", "log_line_prefix=%m [%p] ", "logging_collector=off",
             "log_checkpoints=off", "log_destination=stderr",
         ]

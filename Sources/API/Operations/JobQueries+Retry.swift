@@ -29,7 +29,7 @@ extension JobQueries {
     private static let copy = Statement(
         """
         WITH copied AS (
-            INSERT INTO heliograph.job (kind, queue, priority, max_attempts, timeout_ms, tags, args, unique_key, ordering_key, replay_of)
+            INSERT INTO heliograph.job_kept (kind, queue, priority, max_attempts, timeout_ms, tags, args, unique_key, ordering_key, replay_of)
             SELECT kind, queue, priority, least(max_attempts, 1000), timeout_ms, tags, args, unique_key, ordering_key, id
             FROM heliograph.job_history WHERE id = $1 LIMIT 1
             ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') DO NOTHING
@@ -38,7 +38,7 @@ extension JobQueries {
         """)
     private static let holder = Statement(
         """
-        SELECT h.unique_key, j.id FROM heliograph.job_history AS h LEFT JOIN heliograph.job AS j
+        SELECT h.unique_key, j.id FROM heliograph.job_history AS h LEFT JOIN heliograph.job_kept AS j
             ON j.unique_key = h.unique_key AND j.state IN ('available', 'scheduled', 'retryable')
         WHERE h.id = $1 LIMIT 1
         """)

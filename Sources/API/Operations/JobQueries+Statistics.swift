@@ -19,7 +19,7 @@ extension JobQueries {
                 WHERE j.state = 'available' AND NOT j.blocked AND (j.kind, j.queue) > (p.kind, p.queue) ORDER BY j.kind, j.queue LIMIT 1
             ) AS n
         ), blocked AS MATERIALIZED (
-            SELECT kind, queue FROM heliograph.job WHERE blocked AND state = 'available' LIMIT $1 + 1
+            SELECT kind, queue FROM heliograph.job_kept WHERE blocked AND state = 'available' LIMIT $1 + 1
         ), due AS MATERIALIZED (
             SELECT state, kind, queue FROM heliograph.job WHERE state IN ('scheduled', 'retryable') LIMIT $1 + 1
         ), running AS MATERIALIZED (

@@ -2,41 +2,48 @@ package import Postgres
 
 /// The statements of the job store. Each takes arrays: one statement carries a whole batch.
 package enum JobSQL {
-    /// The job table empties and fills within seconds and is full of dead rows: whatever its statistics say, reading all of it is wrong.
-    /// A row or key that somebody else's open transaction holds must not hold up a lane.
-    package static let settings = [(name: "enable_seqscan", value: "off"), (name: "lock_timeout", value: "2000")]
+    /// The job table empties and fills within seconds and is full of dead rows: whatever its statistics say, reading all of it, or sorting what
+    /// an index has in order, is wrong. A row or key that somebody else's open transaction holds must not hold up a lane.
+    package static let settings = [
+        (name: "enable_seqscan", value: "off"), (name: "enable_sort", value: "off"), (name: "lock_timeout", value: "2000"),
+    ]
 
     /// The cast keeps the planner from the index of running jobs, which stale statistics show as empty: it would be walked once per id.
     private static let isRunning = "j.state::text = 'running'"
 
     /// kinds, args, queues, priorities, run_at (or null), unique keys (or null), max attempts, time-outs, tags (JSON arrays), claim now, ordering
     /// keys (or null); epoch. One row per draft, in order: ordinal, id, inserted.
+    /// Those with slot 0 may have keys; the ring has nothing to be unique in.
     static let insert = Statement(
         """
         WITH input AS MATERIALIZED (
-            SELECT nextval('heliograph.job_id') AS id, d.*
+            SELECT nextval('heliograph.job_id') AS id, d.*, heliograph.slot_for(d.unique_key, d.ordering_key, d.run_at, (SELECT slot FROM heliograph.job_ring)) AS slot
             FROM unnest($1::text[], $2::jsonb[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::bigint[], $8::bigint[], $9::jsonb[], $10::bool[],
                     $11::text[])
                 WITH ORDINALITY AS d(kind, args, queue, priority, run_at, unique_key, max_attempts, timeout_ms, tags, claim, ordering_key, n)
-        ), made AS (
-            INSERT INTO heliograph.job
-                (id, kind, args, queue, priority, run_at, state, unique_key, max_attempts, timeout_ms, tags, ordering_key, attempt, epoch, attempted_at)
-            SELECT id, kind, args, queue, priority, coalesce(run_at, now()),
-                (CASE WHEN claim THEN 'running' WHEN run_at > now() THEN 'scheduled' ELSE 'available' END)::heliograph.job_state,
-                unique_key, max_attempts, timeout_ms,
-                CASE WHEN tags = '[]' THEN '{}'::text[] ELSE ARRAY(SELECT jsonb_array_elements_text(tags)) END,
-                ordering_key, claim::int, CASE WHEN claim THEN $12 END, CASE WHEN claim THEN now() END
-            FROM input ORDER BY n
-            ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') DO NOTHING
-            RETURNING id
+        ), plain AS (
+            INSERT INTO heliograph.job (\(draftColumns)) SELECT \(draftValues) FROM input WHERE slot > 0
+        ), kept AS (
+            INSERT INTO heliograph.job (\(draftColumns)) SELECT \(draftValues) FROM input WHERE slot = 0 ORDER BY n
+            ON CONFLICT DO NOTHING RETURNING id
         )
-        SELECT input.n, input.id, made.id IS NOT NULL FROM input LEFT JOIN made USING (id) ORDER BY input.n
+        SELECT n, id, slot > 0 OR id IN (SELECT id FROM kept) FROM input ORDER BY n
         """)
+
+    private static let draftColumns = """
+        slot, id, kind, args, queue, priority, run_at, state, unique_key, max_attempts, timeout_ms, tags, ordering_key, attempt, epoch, attempted_at
+        """
+    private static let draftValues = """
+        slot, id, kind, args, queue, priority, coalesce(run_at, now()),
+        (CASE WHEN claim THEN 'running' WHEN run_at > now() THEN 'scheduled' ELSE 'available' END)::heliograph.job_state,
+        unique_key, max_attempts, timeout_ms, CASE WHEN tags = '[]' THEN '{}'::text[] ELSE ARRAY(SELECT jsonb_array_elements_text(tags)) END,
+        ordering_key, claim::int, CASE WHEN claim THEN $12 END, CASE WHEN claim THEN now() END
+        """
 
     /// Who holds these unique keys: key, id.
     static let holders = Statement(
         """
-        SELECT unique_key, id FROM heliograph.job
+        SELECT unique_key, id FROM heliograph.job_kept
         WHERE unique_key = ANY($1::text[]) AND state IN ('available', 'scheduled', 'retryable')
         """)
 

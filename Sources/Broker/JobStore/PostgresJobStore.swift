@@ -63,34 +63,38 @@ public final class PostgresJobStore: JobStore {
 
     /// Inserts drafts in order; one result each. Once something may be committed nothing is thrown: it would be sent again.
     public func insert(_ inserts: [StoreWork.Insert]) async throws(PostgresError) -> [Result<InsertedJob, Refusal>] {
+        var results: [Result<InsertedJob, Refusal>?]
         do throws(PostgresError) {
-            return try await insertBatch(inserts)
+            results = try await insertBatch(inserts)
         } catch {
             guard error.isOfMember else { throw error }
-            var results: [Result<InsertedJob, Refusal>] = []
-            for insert in inserts { results.append(await insertAlone(insert)) }
-            return results
+            results = Array(repeating: nil, count: inserts.count)
         }
+        var all: [Result<InsertedJob, Refusal>] = []
+        all.reserveCapacity(results.count)
+        for (insert, result) in zip(inserts, results) {
+            if let result { all.append(result) } else { all.append(await insertAlone(insert)) }
+        }
+        return all
     }
 
     /// Others may take its keys meanwhile: tried a few times.
     private func insertAlone(_ insert: StoreWork.Insert) async -> Result<InsertedJob, Refusal> {
-        var turns = 0
-        while true {
-            turns += 1
+        for _ in 0..<Self.keyTurns {
             do throws(PostgresError) {
-                return try await insertBatch([insert])[0]
+                if let result = try await insertBatch([insert])[0] { return result }
             } catch {
-                if turns < Self.keyTurns, error.isUniqueViolation || error.sqlState == "40P01" { continue }
-                let isFault = error.isOfMember && !error.isPassing
-                return .failure(Refusal(error.isConnectionLost ? .disconnected : .storage, error.message, retry: !isFault))
+                if error.isContended { continue }
+                return .failure(Refusal(error.isConnectionLost ? .disconnected : .storage, error.message, retry: !error.isDataFault))
             }
         }
+        return .failure(Refusal(.storage, "others keep taking the keys of this job", retry: true))
     }
 
     private static let keyTurns = 5
 
-    private func insertBatch(_ inserts: [StoreWork.Insert]) async throws(PostgresError) -> [Result<InsertedJob, Refusal>] {
+    /// One result each, or nil where another transaction was quicker with a key and has let go of it, or has not been seen: to be inserted again.
+    private func insertBatch(_ inserts: [StoreWork.Insert]) async throws(PostgresError) -> [Result<InsertedJob, Refusal>?] {
         let parameters = Parameters { p in
             p.append(inserts.map(\.draft.kind))
             p.appendJSONArray(inserts.map(\.draft.args))
@@ -106,35 +110,34 @@ public final class PostgresJobStore: JobStore {
             p.append(epoch)
         }
         let rows = try await pool.query(JobSQL.insert, parameters)
-        var results: [Result<InsertedJob, Refusal>] = []
+        var results: [Result<InsertedJob, Refusal>?] = []
         results.reserveCapacity(rows.count)
         var conflicts: [Int] = []
         for row in 0..<rows.count {
-            let made = try rows.bool(row, 2)
-            if !made { conflicts.append(row) }
-            results.append(.success(InsertedJob(id: try rows.int64(row, 1), isDuplicate: !made)))
+            if try rows.bool(row, 2) {
+                results.append(.success(InsertedJob(id: try rows.int64(row, 1), isDuplicate: false)))
+            } else {
+                conflicts.append(row)
+                results.append(nil)
+            }
         }
         if !conflicts.isEmpty { await resolve(conflicts, inserts, &results) }
         return results
     }
 
-    /// Finds who holds the keys that were taken. A holder that started meanwhile has freed its key: then the draft is inserted again.
-    private func resolve(_ conflicts: [Int], _ inserts: [StoreWork.Insert], _ results: inout [Result<InsertedJob, Refusal>]) async {
-        var holders: [String: Int64] = [:]
+    /// Finds who holds the unique keys that were taken.
+    private func resolve(_ conflicts: [Int], _ inserts: [StoreWork.Insert], _ results: inout [Result<InsertedJob, Refusal>?]) async {
         do throws(PostgresError) {
             let rows = try await pool.query(JobSQL.holders, Parameters(conflicts.compactMap { inserts[$0].draft.uniqueKey }), retryOnLoss: true)
+            var holders: [String: Int64] = [:]
             for row in 0..<rows.count { holders[try rows.string(row, 0)] = try rows.int64(row, 1) }
+            for index in conflicts {
+                guard let key = inserts[index].draft.uniqueKey, let holder = holders[key] else { continue }
+                results[index] = .success(InsertedJob(id: holder, isDuplicate: true))
+            }
         } catch {
             // The others of the batch are committed: only these are asked for again.
             for index in conflicts { results[index] = .failure(Refusal(.storage, error.description, retry: true)) }
-            return
-        }
-        for index in conflicts {
-            if let key = inserts[index].draft.uniqueKey, let holder = holders[key] {
-                results[index] = .success(InsertedJob(id: holder, isDuplicate: true))
-            } else {
-                results[index] = await insertAlone(inserts[index])
-            }
         }
     }
 
@@ -198,7 +201,7 @@ public final class PostgresJobStore: JobStore {
                 for outcome in outcomes { results += try await settle([outcome]) }
                 return results
             }
-            guard !error.isPassing, case .done = outcomes[0].kind else {
+            guard !error.isContended, case .done = outcomes[0].kind else {
                 Log.warning("outcome not written; tried again", ["id": String(outcomes[0].run.id), "error": error.description])
                 return [nil]
             }
@@ -298,7 +301,7 @@ public final class PostgresJobStore: JobStore {
             try await releaseBatch(runs)
         } catch {
             // Two runs of one batch may hold the same unique key; one at a time they do not clash.
-            guard error.isUniqueViolation, runs.count > 1 else { throw error }
+            guard error.isContended, runs.count > 1 else { throw error }
             for run in runs { try await releaseBatch([run]) }
         }
     }
@@ -356,7 +359,7 @@ public final class PostgresJobStore: JobStore {
             _ = try await pool.query(JobSQL.progress, parameters)
         } catch {
             // A document that PostgreSQL cannot hold is lost alone.
-            guard error.kind == .server, !error.isRetryable else { throw error }
+            guard error.isDataFault else { throw error }
             guard progress.count > 1 else { return Log.warning("progress refused", ["id": String(runs[0].id), "error": error.message]) }
             for (run, document) in progress { try await save([run: document]) }
         }
@@ -407,8 +410,5 @@ public final class PostgresJobStore: JobStore {
 
 extension PostgresError {
     /// Whether one member of a batch is what failed it: what it holds, or what others hold of its rows and keys.
-    fileprivate var isOfMember: Bool { kind == .server && (isPassing || ["22", "23", "54"].contains(String(sqlState.prefix(2)))) }
-
-    /// Of those, what passes by itself: a lock, a deadlock, a key that is taken just now.
-    fileprivate var isPassing: Bool { isUniqueViolation || ["55P03", "40P01"].contains(sqlState) }
+    fileprivate var isOfMember: Bool { isContended || isDataFault }
 }

@@ -40,6 +40,8 @@ public final class UpkeepCounters {
     public package(set) var counted = 0
     public package(set) var replayed = 0
     public package(set) var slots = 0
+    /// Slots of the job table emptied.
+    public package(set) var slotsEmptied = 0
 
     package init() {}
 }

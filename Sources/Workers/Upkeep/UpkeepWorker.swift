@@ -112,7 +112,7 @@ public final class UpkeepWorker {
         let term = Term(
             pool,
             [
-                PartitionTask(), RescueTask(silenceMs: options.silenceMs, graceMs: options.graceMs), UnblockTask(), ScheduleTask(), ReplayTask(),
+                PartitionTask(), RingTask(), RescueTask(silenceMs: options.silenceMs, graceMs: options.graceMs), UnblockTask(), ScheduleTask(), ReplayTask(),
                 StatisticsTask(), RetentionTask(keepCompletedDays: options.keepCompletedDays, keepFailedDays: options.keepFailedDays),
             ])
         self.term = term
