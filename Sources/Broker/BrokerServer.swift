@@ -205,7 +205,7 @@ public final class BrokerServer {
             }
         }
         // What a notification should have told, and what came between a claim and its answer.
-        every(1_000_000_000, "control", on: loop) { [self] in try await refreshControl(on: loop) }
+        every(1_000_000_000, "control", on: loop) { [self] in await refreshControl(on: loop) }
         every(Self.routesNs, "routes", on: loop) { [self] in routes = routes.filter { core.peer(of: $0.key) != nil } }
         store.listen(on: loop) { [weak self] event in self?.handle(event, on: loop) }
     }
@@ -219,38 +219,33 @@ public final class BrokerServer {
         case .key(let key): lanes.keys.insert(key)
         case .control, .listening:
             if case .listening = event { core.wokenAll() }
-            loop.spawn {
-                do {
-                    try await self.refreshControl(on: loop)
-                } catch {
-                    Log.warning("pauses and limits not read; tried again", ["error": String(describing: error)])
-                }
-            }
+            loop.spawn { await self.refreshControl(on: loop) }
         }
         flush(on: loop)
     }
 
     /// Reads what operators have set, and whom they want stopped.
-    private func refreshControl(on loop: isolated EventLoop) async throws {
+    private func refreshControl(on loop: isolated EventLoop) async {
         // One at a time: an older answer must not come last.
         isControlDue = true
         guard !isAtControl else { return }
         isAtControl = true
         defer { isAtControl = false }
-        while isControlDue {
-            isControlDue = false
-            core.setControl(try await store.control())
-            for id in try await store.cancelAsked() { core.cancel(id) }
-            flush(on: loop)
+        do {
+            while isControlDue {
+                isControlDue = false
+                core.setControl(try await store.control())
+                for id in try await store.cancelAsked() { core.cancel(id) }
+                flush(on: loop)
+            }
+        } catch {
+            Log.warning("pauses and limits not read; tried again", ["error": String(describing: error)])
         }
     }
 
     /// Runs an async body again and again; its failures are logged and do not end it.
-    private func every(
-        _ ns: Int64, _ what: String, immediately: Bool = false, on loop: isolated EventLoop,
-        _ body: @escaping () async throws -> Void
-    ) {
-        loop.after(ns: immediately ? 0 : ns) { [weak self] in
+    private func every(_ ns: Int64, _ what: String, on loop: isolated EventLoop, _ body: @escaping () async throws -> Void) {
+        loop.after(ns: ns) { [weak self] in
             loop.spawn { [weak self] in
                 guard let self, !self.isStopped else { return }
                 do {
