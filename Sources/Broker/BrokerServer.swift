@@ -23,14 +23,7 @@ public final class BrokerServer {
     var routers: [LoopSocket] = []
     var publishers: [LoopSocket] = []
     private var zap: ZAPHandler?
-    var insertLane = Lane<StoreWork.Insert>()
-    var outcomeLane = Lane<OutcomeWork>()
-    var claimLane = Lane<StoreWork.Claim>()
-    var lookLane = Lane<StoreWork.Claim>()
-    /// Ordering keys to look at.
-    var dueKeys: Set<String> = []
-    var isAtKeys = false
-    var scanLane = Lane<String>()
+    var lanes = StoreLanes()
     var progress: [JobRun: [UInt8]] = [:]
     var isControlDue = false
     var isAtControl = false
@@ -45,38 +38,6 @@ public final class BrokerServer {
     private let onFailure: (BrokerError) -> Void
     /// Endpoints really bound: `tcp://host:*` has its port filled in.
     public private(set) var boundEndpoints: [BusEndpoint] = []
-
-    /// What the outcome lane carries, in order of arrival.
-    enum OutcomeWork {
-        case outcome(StoreWork.Outcome)
-        case release(JobRun)
-        case unclaim(JobRun)
-        case adopt(StoreWork.Adoption)
-
-        var run: JobRun {
-            switch self {
-            case .outcome(let outcome): outcome.run
-            case .release(let run), .unclaim(let run): run
-            case .adopt(let adoption): adoption.run
-            }
-        }
-    }
-
-    /// A queue with at most one batch under way: what comes meanwhile is gathered. That is the group commit.
-    struct Lane<Item> {
-        var waiting: [Item] = []
-        var isRunning = false
-
-        mutating func take(_ most: Int) -> [Item] {
-            if waiting.count <= most {
-                defer { waiting = [] }
-                return waiting
-            }
-            let taken = Array(waiting.prefix(most))
-            waiting.removeFirst(most)
-            return taken
-        }
-    }
 
     private init(_ config: BrokerConfig, _ store: any JobStore, onFailure: @escaping (BrokerError) -> Void, nowNs: Int64) {
         self.config = config
@@ -204,16 +165,10 @@ public final class BrokerServer {
     }
 
     private func take(_ work: StoreWork, on loop: isolated EventLoop) {
-        guard !work.isEmpty else { return }
-        insertLane.waiting += work.inserts
-        outcomeLane.waiting += work.outcomes.map(OutcomeWork.outcome)
-        outcomeLane.waiting += work.released.map(OutcomeWork.release)
-        outcomeLane.waiting += work.unclaimed.map(OutcomeWork.unclaim)
-        outcomeLane.waiting += work.adoptions.map(OutcomeWork.adopt)
-        claimLane.waiting += work.claims
-        lookLane.waiting += work.looks
-        scanLane.waiting += work.scans.subtracting(scanLane.waiting)
-        progress.merge(work.progress) { _, new in new }
+        if !work.isEmpty {
+            lanes.add(work)
+            progress.merge(work.progress) { _, new in new }
+        }
         runLanes(on: loop)
     }
 
@@ -250,7 +205,7 @@ public final class BrokerServer {
             }
         }
         // What a notification should have told, and what came between a claim and its answer.
-        every(1_000_000_000, "control", on: loop) { [self] in try await refreshControl(on: loop) }
+        every(1_000_000_000, "control", on: loop) { [self] in await refreshControl(on: loop) }
         every(Self.routesNs, "routes", on: loop) { [self] in routes = routes.filter { core.peer(of: $0.key) != nil } }
         store.listen(on: loop) { [weak self] event in self?.handle(event, on: loop) }
     }
@@ -261,42 +216,36 @@ public final class BrokerServer {
         case .woken(let kind, let queue, let priority): core.woken(kind, queue: queue, priority: priority)
         case .wokenAll: core.wokenAll()
         case .cancel(let id): core.cancel(id)
-        case .key(let key): dueKeys.insert(key)
+        case .key(let key): lanes.keys.insert(key)
         case .control, .listening:
             if case .listening = event { core.wokenAll() }
-            loop.spawn {
-                do {
-                    try await self.refreshControl(on: loop)
-                } catch {
-                    Log.warning("pauses and limits not read; tried again", ["error": String(describing: error)])
-                }
-            }
+            loop.spawn { await self.refreshControl(on: loop) }
         }
         flush(on: loop)
-        runLanes(on: loop)
     }
 
     /// Reads what operators have set, and whom they want stopped.
-    private func refreshControl(on loop: isolated EventLoop) async throws {
+    private func refreshControl(on loop: isolated EventLoop) async {
         // One at a time: an older answer must not come last.
         isControlDue = true
         guard !isAtControl else { return }
         isAtControl = true
         defer { isAtControl = false }
-        while isControlDue {
-            isControlDue = false
-            core.setControl(try await store.control())
-            for id in try await store.cancelAsked() { core.cancel(id) }
-            flush(on: loop)
+        do {
+            while isControlDue {
+                isControlDue = false
+                core.setControl(try await store.control())
+                for id in try await store.cancelAsked() { core.cancel(id) }
+                flush(on: loop)
+            }
+        } catch {
+            Log.warning("pauses and limits not read; tried again", ["error": String(describing: error)])
         }
     }
 
     /// Runs an async body again and again; its failures are logged and do not end it.
-    private func every(
-        _ ns: Int64, _ what: String, immediately: Bool = false, on loop: isolated EventLoop,
-        _ body: @escaping () async throws -> Void
-    ) {
-        loop.after(ns: immediately ? 0 : ns) { [weak self] in
+    private func every(_ ns: Int64, _ what: String, on loop: isolated EventLoop, _ body: @escaping () async throws -> Void) {
+        loop.after(ns: ns) { [weak self] in
             loop.spawn { [weak self] in
                 guard let self, !self.isStopped else { return }
                 do {
@@ -315,7 +264,7 @@ public final class BrokerServer {
         core.stop()
         flush(on: loop)
         let limit = loop.nowNs + 5_000_000_000
-        while isWriting || isAtKeys || scanLane.isRunning, loop.nowNs < limit {
+        while !lanes.running.isEmpty, loop.nowNs < limit {
             await loop.sleep(ns: 10_000_000)
         }
         isStopped = true

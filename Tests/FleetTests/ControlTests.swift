@@ -60,17 +60,25 @@ import ZeroMQ
     @Test func aLimitHoldsWithTwoBrokers() async throws {
         try await Self.withTwoBrokers { loop, pool, runtime, client in
             _ = try await pool.query("INSERT INTO heliograph.job_limit (kind, max_running) VALUES ('limited', 3)")
+            let gate = Gate()
+            defer { gate.open() }
             var (now, most) = (0, 0)
             runtime.onJob("limited") { _ in
+                _ = loop
                 now += 1
                 most = max(most, now)
-                await loop.sleep(ns: 3_000_000)
+                await gate.pass()
                 now -= 1
             }
             runtime.start(on: loop)
+            // Those at the gate keep their places while the others come.
             for _ in 0..<60 { _ = try await client.enqueue(JobDraft(kind: "limited"), on: loop) }
-            try await eventually("all done", on: loop) { try await Self.count(pool, "SELECT count(*) FROM heliograph.job_history") == 60 }
-            #expect((1...3).contains(most))
+            try await eventually("every place is taken", on: loop) { now == 3 }
+            try await eventually("all done", on: loop) {
+                gate.release()
+                return try await Self.count(pool, "SELECT count(*) FROM heliograph.job_history") == 60
+            }
+            #expect(most == 3)
         }
     }
 
@@ -108,13 +116,16 @@ import ZeroMQ
 
     @Test func jobsOfAnOrderingKeyRunOneAtATimeInOrder() async throws {
         try await Self.withTwoBrokers { loop, pool, runtime, client in
+            let gate = Gate()
+            defer { gate.open() }
             var running: Set<String> = []
             var ran: [String: [Int64]] = [:]
             var overlaps = 0
             runtime.onJob("ordered", retry: .every(ms: 20)) { context in
+                _ = loop
                 let key = try context.json()["key"]?.string ?? ""
                 if !running.insert(key).inserted { overlaps += 1 }
-                await loop.sleep(ns: 1_000_000)
+                await gate.pass()
                 running.remove(key)
                 // A job that fails holds its key until it is done.
                 if context.id % 7 == 0, context.attempt == 1 { throw JobFailure("once") }
@@ -131,7 +142,12 @@ import ZeroMQ
                         "SELECT heliograph.enqueue('ordered', jsonb_build_object('key', $1::text), ordering_key => $1)", Parameters(key))
                 }
             }
-            try await eventually("all done", seconds: 60, on: loop) { try await Self.count(pool, "SELECT count(*) FROM heliograph.job_history") == 60 }
+            // The first of each key has been at the gate while the others came.
+            try await eventually("one of each key runs", on: loop) { running.count == 3 }
+            try await eventually("all done", seconds: 60, on: loop) {
+                gate.release()
+                return try await Self.count(pool, "SELECT count(*) FROM heliograph.job_history") == 60
+            }
             #expect(overlaps == 0 && ran.count == 3)
             for (key, ids) in ran { #expect(ids.count == 20 && ids == ids.sorted(), "\(key)") }
         }
@@ -183,23 +199,33 @@ import ZeroMQ
 
     @Test func anUrgentJobRunsNextThoughOthersAreHeldReady() async throws {
         try await Self.withTwoBrokers(slots: 1, prefetch: 4) { loop, pool, runtime, client in
+            let gate = Gate()
+            defer { gate.open() }
+            var held: Set<Int64> = []
             var order: [Int64] = []
+            runtime.onContext = { held.insert($0.id) }
             runtime.onJob("k") { context in
+                _ = loop
                 order.append(context.id)
-                await loop.sleep(ns: 20_000_000)
+                await gate.pass()
             }
             runtime.start(on: loop)
             for _ in 0..<30 { _ = try await client.enqueue(JobDraft(kind: "k"), on: loop) }
-            try await eventually("some have run", on: loop) { order.count >= 3 }
+            for n in 1...3 {
+                try await eventually("number \(n) runs, others are held ready", on: loop) { order.count == n && held.count > n }
+                if n < 3 { gate.release() }
+            }
             let urgent = try await client.enqueue(JobDraft(kind: "k", priority: 1), on: loop).id
-            let before = order.count
-            try await eventually("it has run", on: loop) { order.contains(urgent) }
-            let place = try #require(order.firstIndex(of: urgent))
-            #expect(place <= before + 3, "started as number \(place) when \(before) had started")
+            try await eventually("the worker has it", on: loop) { held.contains(urgent) }
+            for n in 4...5 {
+                gate.release()
+                try await eventually("number \(n) runs", on: loop) { order.count == n }
+            }
             let bySQL = try await pool.query("SELECT heliograph.enqueue('k', priority => 2)").int64(0, 0)
-            let later = order.count
-            try await eventually("it has run", on: loop) { order.contains(bySQL) }
-            #expect(try #require(order.firstIndex(of: bySQL)) <= later + 3)
+            try await eventually("the worker has it", on: loop) { held.contains(bySQL) }
+            gate.release()
+            try await eventually("number 6 runs", on: loop) { order.count == 6 }
+            #expect(order[3] == urgent && order[5] == bySQL)
         }
     }
 

@@ -11,17 +11,20 @@ extension BrokerCore {
 
     /// Claimed jobs that nobody here can be sent go back, so that another broker's workers may have them.
     mutating func giveBackUnserved(_ kind: String) {
-        guard let state = kinds[kind], state.ready.count > 0, isStopping || state.workers.isEmpty else { return }
-        let jobs = kinds[kind]?.ready.removeAll() ?? []
-        work.unclaimed += jobs.map { JobRun(id: $0.id, attempt: $0.attempt) }
+        guard isStopping || !serves(kind) else { return }
+        giveBack(kind) { _ in true }
     }
 
     /// Claimed jobs of queues that are paused meanwhile go back.
     mutating func giveBackPaused(_ kind: String) {
         guard !control.pausedQueues.isEmpty else { return }
         let control = control
-        let jobs = kinds[kind]?.ready.remove { control.isPaused($0.queue) } ?? []
-        work.unclaimed += jobs.map { JobRun(id: $0.id, attempt: $0.attempt) }
+        giveBack(kind) { control.isPaused($0.queue) }
+    }
+
+    /// Claimed jobs that no worker was sent go back to the store.
+    mutating func giveBack(_ kind: String, where isUnwanted: (ClaimedJob) -> Bool) {
+        work.unclaimed += kinds[kind]?.ready.removeAll(where: isUnwanted).map(\.run) ?? []
     }
 
     // MARK: Dispatch
@@ -49,10 +52,10 @@ extension BrokerCore {
         guard let index = kinds.index(forKey: kind), !isStopping else { return false }
         var left = most
         var freed: [PeerID] = []
-        while left > 0, let rank = kinds.values[index].ready.firstRank, let peer = pickJobWorker(index, priority: rank.0),
+        while left > 0, let priority = kinds.values[index].ready.firstPriority, let peer = pickJobWorker(index, priority: priority),
             let job = kinds.values[index].ready.popFirst()
         {
-            if let before = give(JobRun(id: job.id, attempt: job.attempt), kind, job.priority, to: peer) { freed.append(before) }
+            if let before = give(job.run, kind, job.priority, to: peer) { freed.append(before) }
             counters.dispatched += 1
             outbox.send(
                 peer,

@@ -153,7 +153,7 @@ extension BrokerCore {
             } else {
                 // Enqueued by SQL, where nothing bounds the arguments; no message can carry them.
                 let failure = JobFailure("args of \(job.args.count) bytes, at most \(Header.maxPayload)", isRetryable: false)
-                work.outcomes.append(.init(run: JobRun(id: job.id, attempt: job.attempt), kind: .failed(failure, retryInMs: 0), peer: 0))
+                work.outcomes.append(.init(run: job.run, kind: .failed(failure, retryInMs: 0), peer: 0))
             }
         }
         return got
@@ -281,7 +281,7 @@ extension BrokerCore {
     /// Every run this broker has: ready, given out, or with its outcome on the way to the store.
     public func knownRuns() -> Set<JobRun> {
         var runs = Set(running.map { JobRun(id: $0.key, attempt: $0.value.attempt) })
-        for kind in kinds.values { runs.formUnion(kind.ready.runs) }
+        for kind in kinds.values { runs.formUnion(kind.ready.elements.map(\.run)) }
         return runs
     }
 
@@ -339,8 +339,6 @@ extension BrokerCore {
         if let job = running[id] {
             return outbox.send(job.peer, JobRun(id: id, attempt: job.attempt).header(.cancel))
         }
-        for kind in kinds.keys {
-            for job in kinds[kind]?.ready.remove(where: { $0.id == id }) ?? [] { work.unclaimed.append(JobRun(id: id, attempt: job.attempt)) }
-        }
+        for kind in kinds.keys { giveBack(kind) { $0.id == id } }
     }
 }

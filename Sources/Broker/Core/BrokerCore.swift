@@ -147,10 +147,7 @@ public struct BrokerCore {
     /// No new work from here on; says goodbye and gives back what was claimed and never sent.
     public mutating func stop() {
         isStopping = true
-        for kind in kinds.keys {
-            let jobs = kinds[kind]?.ready.removeAll() ?? []
-            work.unclaimed += jobs.map { JobRun(id: $0.id, attempt: $0.attempt) }
-        }
+        for kind in kinds.keys { giveBackUnserved(kind) }
         for peer in peers.keys { outbox.send(peer, Header(.goodbye)) }
     }
 }

@@ -21,6 +21,8 @@ public struct ClaimedJob: Sendable, Equatable {
         self.timeoutMs = timeoutMs
         self.args = args
     }
+
+    var run: JobRun { JobRun(id: id, attempt: attempt) }
 }
 
 /// A job that a worker has.
@@ -52,70 +54,18 @@ public struct Lane: Sendable {
     public init(queue: String) { self.queue = queue }
 }
 
-/// Claimed jobs of one kind that no worker has yet, first by priority, then as they came.
-struct ReadyQueue {
-    private var levels: [[ClaimedJob]] = Array(repeating: [], count: 10)
-    private var heads = [Int](repeating: 0, count: 10)
-    private(set) var count = 0
-
-    mutating func append(_ job: ClaimedJob) {
-        levels[min(max(job.priority, 0), 9)].append(job)
-        count += 1
-    }
-
-    mutating func popFirst() -> ClaimedJob? {
-        guard count > 0 else { return nil }
-        for level in 0..<10 where heads[level] < levels[level].count {
-            let job = levels[level][heads[level]]
-            heads[level] += 1
-            if heads[level] == levels[level].count {
-                levels[level].removeAll(keepingCapacity: true)
-                heads[level] = 0
-            } else if heads[level] > 4_096 {
-                levels[level].removeFirst(heads[level])
-                heads[level] = 0
-            }
-            count -= 1
-            return job
-        }
-        return nil
-    }
+extension PriorityLevels<ClaimedJob> {
+    mutating func append(_ job: ClaimedJob) { append(job, priority: job.priority) }
 
     /// Priority and id of the first job.
-    var firstRank: (Int, Int64)? {
-        guard count > 0, let level = (0..<10).first(where: { heads[$0] < levels[$0].count }) else { return nil }
-        return (level, levels[level][heads[level]].id)
-    }
-
-    var runs: [JobRun] { (0..<10).flatMap { levels[$0][heads[$0]...] }.map { JobRun(id: $0.id, attempt: $0.attempt) } }
-
-    /// Takes out the jobs for which `isUnwanted` holds.
-    mutating func remove(where isUnwanted: (ClaimedJob) -> Bool) -> [ClaimedJob] {
-        guard count > 0 else { return [] }
-        let (out, stay) = removeAll().reduce(into: ([ClaimedJob](), [ClaimedJob]())) { parts, job in
-            if isUnwanted(job) { parts.0.append(job) } else { parts.1.append(job) }
-        }
-        for job in stay { append(job) }
-        return out
-    }
-
-    /// The priority of the last job.
-    var lastPriority: Int? {
-        guard count > 0 else { return nil }
-        return (0..<10).last { heads[$0] < levels[$0].count }
-    }
-
-    mutating func removeAll() -> [ClaimedJob] {
-        var jobs: [ClaimedJob] = []
-        while let job = popFirst() { jobs.append(job) }
-        return jobs
-    }
+    var firstRank: (Int, Int64)? { first.map { ($0.priority, $0.element.id) } }
 }
 
 /// One job kind as this broker sees it.
 struct KindState {
     var workers: [PeerID] = []
-    var ready = ReadyQueue()
+    /// Claimed jobs that no worker has yet.
+    var ready = PriorityLevels<ClaimedJob>()
     /// Inserts under way that will come back claimed.
     var reserved = 0
     /// Asked for in claims under way.

@@ -50,7 +50,7 @@ public final class WorkerRuntime: WorkDelegate {
     var requestHandlers: [String: RequestHandler] = [:]
     var streams: [String: StreamState] = [:]
     /// Jobs not started yet.
-    private var waiting = WaitingJobs()
+    private var waiting = PriorityLevels<WaitingJob>()
     private var running: [JobRun: Run] = [:]
     var requests = RequestRunners()
     /// Reported, not yet settled.
@@ -158,7 +158,7 @@ public final class WorkerRuntime: WorkDelegate {
             guard let timer = running[run]?.timer else { return }
             loop.cancel(timer)
             running[run]?.timer = loop.after(ns: options.stuckMs * 1_000_000) { self.giveUp(run, on: loop) }
-        } else if waiting.remove(run) != nil, !view.header.flags.contains(.fenced) {
+        } else if !waiting.removeAll(where: { $0.run == run }).isEmpty, !view.header.flags.contains(.fenced) {
             // It was never started: the store, which knows that it is to be cancelled, takes it from here.
             report(run, Header(.returned), [], link: link, on: loop)
         }
@@ -193,7 +193,7 @@ public final class WorkerRuntime: WorkDelegate {
         let context = JobContext(id: run.id, attempt: run.attempt, kind: view.nameString, args: view.payloadArray, timeoutMs: timeout)
         if isStopping { return report(run, Header(.returned), [], link: link, on: loop) }
         onContext(context)
-        waiting.append(WaitingJob(run: run, link: link, priority: Int(clamping: view.header.aux2), context: context))
+        waiting.append(WaitingJob(run: run, link: link, context: context), priority: Int(clamping: view.header.aux2))
         startWaiting(on: loop)
     }
 
