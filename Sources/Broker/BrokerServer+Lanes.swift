@@ -88,7 +88,7 @@ extension BrokerServer {
     /// After a claim whose answer was lost: rows may say that this broker runs them, and it does not know them. They are
     /// looked for while no lane is at work, or what a lane has committed and not yet told would look like a stray.
     private func recoverStrays(on loop: isolated EventLoop) {
-        guard !isRecovering, !lanes.isWriting else { return }
+        guard !isRecovering, !isStopped, !lanes.isWriting else { return }
         isRecovering = true
         loop.spawn {
             await self.findStrays(on: loop)

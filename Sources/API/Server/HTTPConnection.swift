@@ -323,6 +323,5 @@ final class HTTPConnection {
         markDirty()
     }
 
-    var isBusyParsing: Bool { isProcessing }
     func pauseDeadline() { deadlineNs = .max }
 }
