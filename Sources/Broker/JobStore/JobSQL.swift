@@ -49,26 +49,31 @@ package enum JobSQL {
 
     /// Kinds and how many of each; epoch; lanes: kind, queue, priority and id behind which to look.
     ///
-    /// An array of ids leaves the planner one way, by the primary key: it takes a LIMIT that it does not know for a tenth of the table, and
-    /// would join by reading all of it (ten times slower with 200,000 jobs). Each lane is one probe of `job_available`, which begins behind what
+    /// An array of ids a slot leaves the planner one way, by the slot's primary key: it takes a LIMIT that it does not know for a tenth of the
+    /// table, and would join by reading all of it (ten times slower with 200,000 jobs). Each lane is one probe of `job_available`, which begins behind what
     /// was claimed before: while somebody holds an old snapshot the entries of claimed jobs stay in the index, and a claim would walk them all.
     private static func claim(_ want: String) -> Statement {
         Statement(
             """
-            UPDATE heliograph.job AS j SET state = 'running', attempt = j.attempt + 1, epoch = $3, attempted_at = now()
-            WHERE j.id = ANY (ARRAY(
-                SELECT picked.id FROM \(want) AS want(kind, n),
+            WITH lane AS MATERIALIZED (
+                SELECT * FROM unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[]) AS l(kind, queue, priority, id)
+                WHERE NOT EXISTS (SELECT FROM heliograph.paused_queue AS paused WHERE paused.name IN (l.queue, '*'))
+            ), picked AS MATERIALIZED (
+                SELECT p.slot, p.id FROM \(want) AS want(kind, n),
                 LATERAL (
-                    SELECT p.id FROM unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[]) AS lane(kind, queue, priority, id),
+                    SELECT p.slot, p.id FROM lane,
                     LATERAL (
-                        SELECT id, priority FROM heliograph.job
+                        SELECT slot, id, priority FROM heliograph.job
                         WHERE kind = lane.kind AND queue = lane.queue AND (priority, id) > (lane.priority, lane.id) AND state = 'available' AND NOT blocked
                         ORDER BY priority, id LIMIT want.n FOR UPDATE SKIP LOCKED
                     ) AS p
                     WHERE lane.kind = want.kind
-                        AND NOT EXISTS (SELECT FROM heliograph.paused_queue AS paused WHERE paused.name IN (lane.queue, '*'))
                     ORDER BY p.priority, p.id LIMIT want.n
-                ) AS picked))
+                ) AS p
+            )
+            UPDATE heliograph.job AS j SET state = 'running', attempt = j.attempt + 1, epoch = $3, attempted_at = now()
+            FROM (SELECT slot, array_agg(id) AS ids FROM picked GROUP BY slot) AS p
+            WHERE j.slot = p.slot AND j.id = ANY (p.ids)
             RETURNING j.id, j.attempt::bigint, j.kind, j.queue, j.priority::bigint, j.timeout_ms::bigint, j.args::text
             """)
     }
@@ -92,27 +97,24 @@ package enum JobSQL {
         ) AS q
         """)
 
-    /// Ids, attempts, outputs (or null). Returns the ids that were current. `OFFSET 0` has each run looked up by its id: a join could as well be
-    /// planned to begin at the table, which looks empty whenever its statistics were taken between two bursts.
+    /// Ids, attempts, outputs (or null). Returns the ids that were current. The array of ids has each run looked up by its id: a join could as
+    /// well be planned to begin at the table, which looks empty whenever its statistics were taken between two bursts.
     package static let complete = Statement(
         """
-        WITH found AS MATERIALIZED (
+        WITH input AS MATERIALIZED (
             -- A worker that lost a broker reports what is not settled once more: a run may be here twice.
-            SELECT DISTINCT ON (j.id) j.id, d.output FROM unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS d(id, attempt, output),
-            LATERAL (
-                SELECT id FROM heliograph.job AS j
-                WHERE j.id = d.id AND j.attempt = d.attempt AND \(isRunning)
-                OFFSET 0 FOR UPDATE
-            ) AS j
+            SELECT DISTINCT ON (id, attempt) * FROM unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS d(id, attempt, output)
         ), gone AS (
-            DELETE FROM heliograph.job AS j WHERE j.id = ANY (ARRAY(SELECT id FROM found)) RETURNING j.*
+            DELETE FROM heliograph.job AS j
+            WHERE j.id = ANY ($1::bigint[]) AND \(isRunning) AND ((j.id, j.attempt::bigint) IN (SELECT id, attempt FROM input)) IS TRUE
+            RETURNING j.*
         ), kept AS (
             INSERT INTO heliograph.job_completed
                 (id, kind, queue, state, priority, attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, output, errors, unique_key,
                 ordering_key, replay_of, replay)
-            SELECT id, kind, queue, 'completed', priority, attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, output, errors, unique_key,
-                ordering_key, replay_of, replay
-            FROM gone JOIN found USING (id)
+            SELECT g.id, kind, queue, 'completed', priority, g.attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, output, errors,
+                unique_key, ordering_key, replay_of, replay
+            FROM gone AS g JOIN input ON input.id = g.id AND input.attempt = g.attempt
         )
         SELECT id FROM gone
         """)
