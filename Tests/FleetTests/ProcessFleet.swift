@@ -20,19 +20,20 @@ final class ProcessFleet {
         let postgres = try await LocalFleet.database()
         let loop = EventLoop(name: "fleet")
         defer { loop.stop() }
-        try await loop.run { loop in
-            var template = Array("/tmp/hgf-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else { throw Overdue(description: "no temporary directory") }
-            let data = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-            let fleet = ProcessFleet(postgres, PostgresPool(postgres, size: 3, name: "fleet test", on: loop), data)
-            do {
-                try await body(fleet, loop)
-            } catch {
-                await fleet.end(on: loop)
-                throw error
-            }
+        try await loop.run { loop in try await with(postgres, on: loop) { fleet in try await body(fleet, loop) } }
+    }
+
+    /// On a migrated database of the caller's.
+    static func with(_ postgres: PostgresConfig, on loop: isolated EventLoop, _ body: (ProcessFleet) async throws -> Void) async throws {
+        let data = try temporaryDirectory("/tmp/hgf-")
+        let fleet = ProcessFleet(postgres, PostgresPool(postgres, size: 3, name: "fleet test", on: loop), data)
+        do {
+            try await body(fleet)
+        } catch {
             await fleet.end(on: loop)
+            throw error
         }
+        await fleet.end(on: loop)
     }
 
     /// Starts a process and waits until it says that it is ready.
@@ -60,6 +61,13 @@ final class ProcessFleet {
         await pool.close(on: loop)
         removeTree(data)
     }
+}
+
+/// Makes a folder whose name begins so.
+func temporaryDirectory(_ beginning: String) throws -> String {
+    var template = Array("\(beginning)XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Overdue(description: "no temporary directory") }
+    return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 
 /// Removes a folder and what is in it.
