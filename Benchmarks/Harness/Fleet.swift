@@ -5,11 +5,12 @@ import Reactor
 import Workers
 import ZeroMQ
 
-/// A broker and a worker of this process, each on its own loop.
+/// A broker, a worker and the upkeep in this process, each on its own loop.
 struct Fleet {
     let endpoint: BusEndpoint
     private let broker: OnLoop<BrokerServer>
     private let worker: OnLoop<Worker>
+    private let upkeep: OnLoop<UpkeepWorker>
 
     private final class Worker {
         let runtime: WorkerRuntime
@@ -57,16 +58,23 @@ struct Fleet {
             runtime.start(on: loop)
             return OnLoop(Worker(runtime, pool), on: loop)
         }
-        return Fleet(endpoint: bound, broker: broker, worker: worker)
+        let upkeep = await EventLoop(name: "bench-upkeep").run { loop in
+            let upkeep = UpkeepWorker(postgres, on: loop)
+            upkeep.start(on: loop)
+            return OnLoop(upkeep, on: loop)
+        }
+        return Fleet(endpoint: bound, broker: broker, worker: worker, upkeep: upkeep)
     }
 
     func stop() async {
+        await upkeep.loop.run { loop in await self.upkeep.value(on: loop).stop(on: loop) }
         await worker.loop.run { loop in
             let worker = self.worker.value(on: loop)
             await worker.runtime.stop(on: loop)
             await worker.pool.close(on: loop)
         }
         await broker.loop.run { loop in await self.broker.value(on: loop).stop(on: loop) }
+        upkeep.loop.stop()
         worker.loop.stop()
         broker.loop.stop()
     }

@@ -37,7 +37,7 @@ enum QueueBench {
         try await statements(
             [
                 "TRUNCATE heliograph.job, heliograph.job_history",
-                "INSERT INTO heliograph.job (kind, args) SELECT '\(kind)', '{}' FROM generate_series(1, \(jobs))",
+                "INSERT INTO heliograph.job (slot, kind, args) SELECT (SELECT slot FROM heliograph.job_ring), '\(kind)', '{}' FROM generate_series(1, \(jobs))",
                 "VACUUM ANALYZE heliograph.job", "CHECKPOINT",
             ], postgres, on: loop)
     }

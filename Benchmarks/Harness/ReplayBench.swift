@@ -92,12 +92,6 @@ enum ReplayBench {
                 }
             }
         }
-        let upkeepLoop = EventLoop(name: "bench-upkeep")
-        let upkeep = await upkeepLoop.run { loop in
-            let upkeep = UpkeepWorker(postgres, on: loop)
-            upkeep.start(on: loop)
-            return OnLoop(upkeep, on: loop)
-        }
         let producer = EventLoop(name: "bench-producer")
         let endpoint = fleet.endpoint
         let isOver = Atomic<Bool>(false)
@@ -149,8 +143,6 @@ enum ReplayBench {
         _ = try await task.value
         producer.stop()
         await pool.close(on: loop)
-        await upkeepLoop.run { loop in await upkeep.value(on: loop).stop(on: loop) }
-        upkeepLoop.stop()
         await fleet.stop()
         if let failure { throw failure }
         if let figure { bench.record(figure) }
