@@ -56,7 +56,7 @@ END $$;
 
 -- Empties one slot whose jobs have all gone; returns it, or null. Statements on the queue wait meanwhile, so it does not wait long for readers:
 -- then SQLSTATE 55P03. A job that was sent to this slot before the ring turned, and comes later, is seen or waits for the lock.
-CREATE FUNCTION heliograph.empty_slot() RETURNS smallint LANGUAGE plpgsql SET lock_timeout = '50ms' SET enable_seqscan = on AS $$
+CREATE FUNCTION heliograph.empty_slot() RETURNS smallint LANGUAGE plpgsql SET lock_timeout = '100ms' SET enable_seqscan = on AS $$
 DECLARE
     n smallint;
     holds_jobs boolean;

@@ -7,6 +7,9 @@ import Reactor
 extension BrokerServer {
     /// Most members of one batch.
     static let batch = 1_000
+    /// Inserts that are many, and the longest time for which they give way to a claim, ns.
+    static let enoughToGiveWay = 250
+    static let giveWayNs: Int64 = 50_000_000
     /// After a lost answer: when its back end must have given up, ns.
     static let secondLookNs: Int64 = 40_000_000_000
     /// Wait before what the database refused is tried again, ns.
@@ -24,9 +27,14 @@ extension BrokerServer {
     private func drain(_ lane: StoreLane, on loop: isolated EventLoop) async {
         while lanes.hasWork(lane), !(lane.isWriting && mayHaveStrays) {
             switch lane {
-            case .inserts: await insert(lanes.inserts.take(Self.batch))
+            case .inserts:
+                let batch = lanes.inserts.take(core.isBehind ? Self.batch / 2 : Self.batch)
+                await insert(batch)
+                if batch.count >= Self.enoughToGiveWay { await giveWay(on: loop) }
             case .outcomes: await writeOutcomes(lanes.outcomes.take(Self.batch), on: loop)
-            case .claims: await claim(lanes.claims.take(), isLook: false)
+            case .claims:
+                await claim(lanes.claims.take(), isLook: false)
+                claimTurns += 1
             case .looks: await claim(lanes.looks.take(), isLook: true)
             case .keys: await unblock(lanes.keys.take(Self.batch))
             case .scans: await scan(lanes.scans.take())
@@ -35,6 +43,13 @@ extension BrokerServer {
         }
         lanes.running.remove(lane)
         if mayHaveStrays { recoverStrays(on: loop) }
+    }
+
+    /// Many inserts wait for a claim while workers do: the queue would only grow, and its jobs cost a claim each.
+    private func giveWay(on loop: isolated EventLoop) async {
+        let turn = claimTurns
+        let limitNs = loop.nowNs + Self.giveWayNs
+        while core.isBehind, claimTurns == turn, loop.nowNs < limitNs { await loop.sleep(ns: 1_000_000) }
     }
 
     private func insert(_ batch: [StoreWork.Insert]) async {

@@ -34,6 +34,8 @@ public final class BrokerServer {
     /// Which router socket a peer talks through.
     private var routes: [[UInt8]: Int] = [:]
     private(set) var isStopped = false
+    /// Claims that have come back.
+    var claimTurns = 0
     /// Called when the broker cannot go on (another one took its place).
     private let onFailure: (BrokerError) -> Void
     /// Endpoints really bound: `tcp://host:*` has its port filled in.

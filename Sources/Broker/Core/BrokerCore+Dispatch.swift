@@ -103,9 +103,14 @@ extension BrokerCore {
     /// Whether a worker of this broker serves the kind.
     public func serves(_ kind: String) -> Bool { kinds[kind].map { !$0.workers.isEmpty } ?? false }
 
+    func window(_ kind: KindState) -> Int { kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) } }
+
     func freeSlots(_ kind: KindState) -> Int { kind.workers.reduce(0) { $0 + (peers[$1]?.freeJobs ?? 0) } }
 
     // MARK: Claims
+
+    /// Whether workers wait for claims that come back full: producers are faster than what they produce can be claimed.
+    public var isBehind: Bool { kinds.values.contains { $0.claiming > 0 && !$0.wasShort && !$0.isProbing && freeSlots($0) > $0.ready.count } }
 
     /// Whether a job of this priority would run before what is ready, or before what a worker holds.
     func isUrgent(_ priority: Int, _ kind: KindState) -> Bool {
@@ -144,10 +149,9 @@ extension BrokerCore {
 
     /// What may be claimed of a kind now, or nil.
     private func plan(_ name: String, _ kind: KindState, underWay: Int) -> StoreWork.Claim? {
-        let window = kind.workers.reduce(0) { $0 + (peers[$1]?.windows.jobs ?? 0) }
         let free = freeSlots(kind)
         // What a limit lets through is not for keeping: another broker's workers may have room for it.
-        let ahead = kind.isLimited ? 0 : min(limits.readyAhead, window)
+        let ahead = kind.isLimited ? 0 : min(limits.readyAhead, window(kind))
         let room = free + ahead - kind.ready.count - kind.reserved - underWay
         let urgent = kind.ready.count < 2 * limits.readyAhead ? kind.urgent : 0
         let want = min(limits.claimBatch, max(room, urgent))

@@ -25,15 +25,17 @@ extension BrokerCore {
         work.inserts.append(.init(draft: draft, claim: claim, peer: peer, requestID: requestID))
     }
 
-    /// Only where nothing older may be waiting, or a new job would overtake it, and where nothing else decides when it may start.
+    /// Only where nothing may be waiting but what has just come, or a new job would overtake it, and where nothing else decides when it may start.
     private func mayClaimOnInsert(_ draft: JobDraft) -> Bool {
         // A unique key is looked at where jobs wait: a job that never waits would run beside the one that holds its key.
         guard draft.runAt == nil, draft.orderingKey == nil, draft.uniqueKey == nil, let kind = kinds[draft.kind], !kind.isLimited,
             !control.isPaused(draft.queue)
         else { return false }
-        guard !kind.mayHaveMore, kind.claiming == 0 || kind.isProbing else { return false }
+        guard !kind.mayHaveMore && kind.claiming == 0 || kind.isProbing || kind.wasShort else { return false }
         let free = freeSlots(kind)
-        if free > kind.ready.count + kind.reserved { return true }
+        // A job that is claimed for later cannot go to another broker's worker: only as many as go on within a moment.
+        let ahead = min(limits.readyAhead, window(kind), kind.turnover.jobs(within: limits.insertAheadNs, nowNs: nowNs))
+        if free + ahead > kind.ready.count + kind.reserved { return true }
         return free == 0 && kind.ready.count + kind.reserved == 0 && kind.workers.contains { peers[$0]?.hasRoom(beyondWindowFor: draft.priority) ?? false }
     }
 
@@ -47,6 +49,7 @@ extension BrokerCore {
             peers[peer]?.free(job.priority)
             // Its place in the kind's limit is free.
             kinds[job.kind]?.notBeforeNs = 0
+            kinds[job.kind]?.turnover.add(nowNs: nowNs)
             jobKind = job.kind
             wasRunning = true
         } else {
@@ -123,6 +126,7 @@ extension BrokerCore {
             let wasWoken = kinds[claim.kind]?.wokenMeanwhile ?? false
             // A limit may be what held the others back: only time or an end tells.
             kinds[claim.kind]?.mayHaveMore = wasWoken || claim.isLimited || !isShort
+            kinds[claim.kind]?.wasShort = isShort
             if claim.isLimited, isShort { kinds[claim.kind]?.notBeforeNs = nowNs + limits.limitedPollNs }
         }
         send(got.keys)

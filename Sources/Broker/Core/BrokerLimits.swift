@@ -20,6 +20,8 @@ public struct BrokerLimits: Sendable {
     public var claimBatch = 1_000
     /// Claimed jobs held ready beyond the workers' windows, so that a free slot never waits for a round trip.
     public var readyAhead = 2_000
+    /// Beyond the free slots, jobs are claimed as they are inserted if they go on within this time as fast as jobs end, ns.
+    public var insertAheadNs: Int64 = 50_000_000
     /// How often a kind with free slots is looked for in the database when nothing woke the broker, ns.
     public var pollNs: Int64 = 1_000_000_000
     /// A limited kind that got fewer jobs than it has room for is asked for again after so long, ns.

@@ -61,6 +61,29 @@ extension PriorityLevels<ClaimedJob> {
     var firstRank: (Int, Int64)? { first.map { ($0.priority, $0.element.id) } }
 }
 
+/// How many jobs of a kind end a second, as last measured.
+struct Turnover {
+    private var count = 0
+    private var sinceNs: Int64 = 0
+    private var perSecond = 0.0
+
+    /// How long it is measured, and how long a measure is good for, ns.
+    private static let spanNs: Int64 = 100_000_000
+    private static let lifeNs: Int64 = 500_000_000
+
+    mutating func add(nowNs: Int64) {
+        count += 1
+        let spent = nowNs - sinceNs
+        guard spent >= Self.spanNs else { return }
+        perSecond = spent < Self.lifeNs ? Double(count) * 1e9 / Double(spent) : 0
+        count = 0
+        sinceNs = nowNs
+    }
+
+    /// Jobs that end within so long, ns.
+    func jobs(within ns: Int64, nowNs: Int64) -> Int { nowNs - sinceNs < Self.lifeNs ? Int(perSecond * Double(ns) / 1e9) : 0 }
+}
+
 /// One job kind as this broker sees it.
 struct KindState {
     var workers: [PeerID] = []
@@ -76,6 +99,9 @@ struct KindState {
     var isProbeDue = false
     /// The claim under way is such a look.
     var isProbing = false
+    /// The last claim found fewer jobs than it asked for: what is available now came after it.
+    var wasShort = false
+    var turnover = Turnover()
     /// Word of available jobs came while a claim was under way, which may have missed them.
     var wokenMeanwhile = false
     var cursor = 0

@@ -12,8 +12,8 @@ package final class RingTask: UpkeepTask {
     /// The most jobs that are taken out of a slot.
     package static let mostMoved: Int64 = 10_000
     private static let usualNs: Int64 = 1_000_000_000
-    /// After a reader was in the way: every try holds the queue up for as long as it waits.
-    private static let heldUpNs: Int64 = 10_000_000_000
+    /// The longest wait after readers were in the way: every try holds the queue up for as long as it waits.
+    private static let mostNs: Int64 = 32_000_000_000
 
     private static let empty = Statement("SELECT heliograph.empty_slot()::bigint")
     private static let turn = Statement("SELECT heliograph.turn_ring($1)::bigint")
@@ -24,6 +24,7 @@ package final class RingTask: UpkeepTask {
     package init(fullBytes: Int64 = RingTask.fullBytes) { self.fullBytes = fullBytes }
 
     package func run(_ turn: UpkeepTurn) async throws {
+        let waitedNs = intervalNs
         intervalNs = Self.usualNs
         do throws(PostgresError) {
             if let slot = try await turn.pool.query(Self.empty).int64IfPresent(0, 0) {
@@ -33,7 +34,7 @@ package final class RingTask: UpkeepTask {
         } catch {
             guard error.isContended else { throw error }
             Log.info("slot of the job table not emptied: somebody reads it", ["error": error.message])
-            intervalNs = Self.heldUpNs
+            intervalNs = min(2 * waitedNs, Self.mostNs)
         }
         guard turn.mayWork(), try await turn.pool.query(Self.turn, Parameters(fullBytes)).int64IfPresent(0, 0) == 0, turn.mayWork() else { return }
         let moved = try await turn.pool.query(Self.clear, Parameters(Self.mostMoved)).int(0, 0)
