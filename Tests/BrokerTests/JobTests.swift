@@ -107,6 +107,37 @@ import Testing
             } == [false])
     }
 
+    @Test func whileJobsGoOnFastTheyAreClaimedAheadOfTheFreeSlots() {
+        let bench = bench(jobs: 4)
+        func insert(_ count: Int) -> [Bool] {
+            for n in 0..<count { bench.enqueue("c", UInt64(n), JobDraft(kind: "k")) }
+            return bench.core.takeWork().inserts.map(\.claim)
+        }
+        // Nothing has ended yet: as many as there are free slots.
+        #expect(insert(6) == [true, true, true, true, false, false])
+        // 200 jobs a second, 10 within 50 ms: as many more as the workers' windows hold.
+        for _ in 0..<20 { bench.core.kinds["k"]?.turnover.add(nowNs: bench.nowNs) }
+        bench.core.kinds["k"]?.turnover.add(nowNs: bench.nowNs + 100_000_000)
+        #expect(insert(6) == [true, true, true, true, false, false])
+        // A claim that found all there was does not end it; word from elsewhere does.
+        bench.core.kinds["k"]?.reserved = 0
+        bench.core.kinds["k"]?.mayHaveMore = true
+        bench.core.kinds["k"]?.wasShort = true
+        #expect(insert(1) == [true])
+        bench.core.woken("k", queue: "default", priority: 5)
+        #expect(insert(1) == [false])
+    }
+
+    @Test func aTurnoverIsGoodForAShortTimeAndAPauseIsNone() {
+        var turnover = Turnover()
+        for n in 0...10 { turnover.add(nowNs: 1_000_000_000 + Int64(n) * 10_000_000) }
+        #expect(turnover.jobs(within: 50_000_000, nowNs: 1_100_000_000) == 5)
+        #expect(turnover.jobs(within: 50_000_000, nowNs: 1_599_000_000) == 5)
+        #expect(turnover.jobs(within: 50_000_000, nowNs: 1_600_000_000) == 0)
+        turnover.add(nowNs: 9_000_000_000)
+        #expect(turnover.jobs(within: 50_000_000, nowNs: 9_000_000_000) == 0)
+    }
+
     @Test func aClaimedInsertIsSentAsSoonAsItIsCommitted() throws {
         let bench = bench()
         bench.enqueue("c", 1, JobDraft(kind: "k", args: Array("{\"a\":1}".utf8), timeoutMs: 500))

@@ -73,8 +73,8 @@ import Workers
 
     @Test func aLeaseIsTrustedForItsTermByTheHoldersOwnClockOnly() async throws {
         try await withDatabase { database, loop in
-            let mine = UpkeepLease("x", termMs: 300, pool: database.pool)
-            let other = UpkeepLease("x", termMs: 300, pool: database.pool)
+            let mine = UpkeepLease("x", termMs: 2_000, pool: database.pool)
+            let other = UpkeepLease("x", termMs: 2_000, pool: database.pool)
             #expect(!mine.isHeld)
             #expect(try await mine.renew())
             #expect(mine.isHeld)

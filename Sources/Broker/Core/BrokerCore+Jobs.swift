@@ -100,7 +100,7 @@ extension BrokerCore {
                         args: insert.draft.args))
             }
         } else if insert.draft.runAt == nil, !isDuplicate {
-            woken(kind, queue: insert.draft.queue, priority: insert.draft.priority)
+            wake(kind, queue: insert.draft.queue, priority: insert.draft.priority)
         }
     }
 
@@ -289,8 +289,13 @@ extension BrokerCore {
         return runs
     }
 
-    /// A job of this kind and queue may have become available.
+    /// A job of this kind and queue may have become available, and others before it.
     public mutating func woken(_ kind: String, queue: String, priority: Int) {
+        kinds[kind]?.wasShort = false
+        wake(kind, queue: queue, priority: priority)
+    }
+
+    private mutating func wake(_ kind: String, queue: String, priority: Int) {
         guard let index = kinds.index(forKey: kind) else { return }
         kinds.values[index].addLane(queue)
         if kinds.values[index].lanes.contains(where: { $0.queue == queue && priority < $0.floor.priority }) { kinds.values[index].isLookDue = true }
@@ -303,18 +308,20 @@ extension BrokerCore {
     public mutating func woken(_ kind: String, queue: String? = nil) {
         guard kinds[kind] != nil else { return }
         if let queue { kinds[kind]?.addLane(queue) }
-        kinds[kind]?.isLookDue = true
-        wake(kind)
+        lookFor(kind)
         planClaims()
     }
 
     public mutating func wokenAll() {
-        for kind in kinds.keys {
-            kinds[kind]?.isLookDue = true
-            wake(kind)
-        }
+        for kind in kinds.keys { lookFor(kind) }
         work.scans.formUnion(kinds.filter { !$0.value.workers.isEmpty }.keys)
         planClaims()
+    }
+
+    private mutating func lookFor(_ kind: String) {
+        kinds[kind]?.isLookDue = true
+        kinds[kind]?.wasShort = false
+        wake(kind)
     }
 
     private mutating func wake(_ kind: String) {

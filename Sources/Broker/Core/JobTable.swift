@@ -99,7 +99,7 @@ struct KindState {
     var isProbeDue = false
     /// The claim under way is such a look.
     var isProbing = false
-    /// The last claim found fewer jobs than it asked for: what is available now came after it.
+    /// The last claim found fewer jobs than it asked for, and nobody else has spoken of jobs since: what is available now was inserted here.
     var wasShort = false
     var turnover = Turnover()
     /// Word of available jobs came while a claim was under way, which may have missed them.
