@@ -38,14 +38,15 @@ let package = Package(
         library("HTTP", ["Bytes"]),
 
         // Effects.
+        library("Secrets", ["CSodium", "Bytes"]),
         library("Reactor", ["CLinux", "Bytes"]),
         library("ZeroMQ", ["CZeroMQ", "Bytes", "Protocol", "Reactor"]),
         library("Postgres", ["CPostgreSQL", "CLinux", "Bytes", "Reactor"]),
 
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres"]),
+        library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
+        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
         // For tests of handlers: no executable depends on it.
         library("HandlerKit", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers"]),
@@ -61,6 +62,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What tests of several targets share.
+        .target(
+            name: "TestSupport", dependencies: ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API"],
+            path: "Tests/Support", swiftSettings: strict),
         tests("BytesTests", ["Bytes"]),
         tests("ProtocolTests", ["Bytes", "Protocol"]),
         tests("HTTPTests", ["Bytes", "HTTP"]),
@@ -70,15 +75,15 @@ let package = Package(
         tests("BrokerTests", ["Bytes", "Protocol", "Broker"]),
         tests("HandlerKitTests", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "HandlerKit"]),
         tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
-        tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers"]),
+        tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(
             "ChargingAPITests",
-            ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation"]),
+            ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "TestSupport"]),
         tests("OperationsTests", ["Bytes", "Reactor", "ZeroMQ", "Postgres", "API", "Simulation", "Heliograph"]),
         tests(
             "FleetTests",
-            ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "Simulation", "Heliograph"]),
+            ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "Simulation", "Heliograph", "TestSupport"]),
     ]
 )

@@ -7,9 +7,10 @@ import Reactor
 extension BrokerServer {
     /// Most members of one batch.
     static let batch = 1_000
-    /// Inserts that are many, and the longest time for which they give way to a claim, ns.
+    /// Inserts that are many, outcomes that are many, and the longest time for which others give way, ns.
     static let enoughToGiveWay = 250
-    static let giveWayNs: Int64 = 50_000_000
+    static let manyOutcomes = 2_000
+    static let giveWayNs: Int64 = 200_000_000
     /// After a lost answer: when its back end must have given up, ns.
     static let secondLookNs: Int64 = 40_000_000_000
     /// Wait before what the database refused is tried again, ns.
@@ -28,11 +29,13 @@ extension BrokerServer {
         while lanes.hasWork(lane), !(lane.isWriting && mayHaveStrays) {
             switch lane {
             case .inserts:
+                await giveWayToOutcomes(on: loop)
                 let batch = lanes.inserts.take(core.isBehind ? Self.batch / 2 : Self.batch)
                 await insert(batch)
                 if batch.count >= Self.enoughToGiveWay { await giveWay(on: loop) }
             case .outcomes: await writeOutcomes(lanes.outcomes.take(Self.batch), on: loop)
             case .claims:
+                await giveWayToOutcomes(on: loop)
                 await claim(lanes.claims.take(), isLook: false)
                 claimTurns += 1
             case .looks: await claim(lanes.looks.take(), isLook: true)
@@ -43,6 +46,13 @@ extension BrokerServer {
         }
         lanes.running.remove(lane)
         if mayHaveStrays { recoverStrays(on: loop) }
+    }
+
+    /// Outcomes go first: what is inserted or claimed faster than outcomes are written would pile up as outcomes, in memory. For a while only:
+    /// a database that takes no outcomes may take jobs.
+    private func giveWayToOutcomes(on loop: isolated EventLoop) async {
+        let limitNs = loop.nowNs + Self.giveWayNs
+        while lanes.outcomes.count > Self.manyOutcomes, loop.nowNs < limitNs { await loop.sleep(ns: 1_000_000) }
     }
 
     /// Many inserts wait for a claim while workers do: the queue would only grow, and its jobs cost a claim each.

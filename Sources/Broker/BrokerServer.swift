@@ -171,6 +171,7 @@ public final class BrokerServer {
             lanes.add(work)
             progress.merge(work.progress) { _, new in new }
         }
+        core.unwrittenOutcomes = lanes.outcomes.count
         runLanes(on: loop)
     }
 

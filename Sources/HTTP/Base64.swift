@@ -38,6 +38,28 @@ public enum Base64 {
         return out
     }
 
+    /// Base64url without padding (RFC 4648 §5, as RFC 7515 uses it).
+    public static func encodeURL(_ bytes: [UInt8]) -> String {
+        let plain = encode(bytes).utf8.prefix { $0 != UInt8(ascii: "=") }
+        let mapped = plain.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: "-") : $0 == UInt8(ascii: "/") ? UInt8(ascii: "_") : $0 }
+        return String(decoding: mapped, as: UTF8.self)
+    }
+
+    /// Strict, likewise: nil for padding, the other alphabet's characters, or spare bits that are not zero.
+    public static func decodeURL(_ text: some Collection<UInt8>) -> [UInt8]? {
+        var plain: [UInt8] = []
+        for b in text {
+            switch b {
+            case UInt8(ascii: "-"): plain.append(UInt8(ascii: "+"))
+            case UInt8(ascii: "_"): plain.append(UInt8(ascii: "/"))
+            case UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="): return nil
+            default: plain.append(b)
+            }
+        }
+        plain += [UInt8](repeating: UInt8(ascii: "="), count: (4 - plain.count % 4) % 4)
+        return decode(String(decoding: plain, as: UTF8.self))
+    }
+
     private static func value(_ b: UInt8) -> UInt32? {
         switch b {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(b - 65)

@@ -1,6 +1,7 @@
 import Bytes
 import Protocol
 import Reactor
+import TestSupport
 import Testing
 import Workers
 import ZeroMQ

@@ -1,5 +1,6 @@
 import Bytes
 import Reactor
+import TestSupport
 import Testing
 
 /// Compares an answer with an example of the spec: every member, in the spec's order. The time of the answer is checked and put aside.

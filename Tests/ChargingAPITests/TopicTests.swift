@@ -2,6 +2,7 @@ import Bytes
 import HTTP
 import Protocol
 import Reactor
+import TestSupport
 import Testing
 import ZeroMQ
 

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Reactor
+import TestSupport
 
 /// A real process of the fleet: the built `heliograph`, its standard output read line by line on a loop.
 final class Child {
@@ -15,7 +16,7 @@ final class Child {
 
     init(_ arguments: [String], environment: [String: String], on loop: isolated EventLoop) throws {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Overdue(description: "no pipe") }
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Overdue(what: "no pipe") }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -32,7 +33,7 @@ final class Child {
         close(ends[1])
         guard failed == 0 else {
             close(ends[0])
-            throw Overdue(description: "cannot start \(Self.binary): \(String(cString: strerror(failed)))")
+            throw Overdue(what: "cannot start \(Self.binary): \(String(cString: strerror(failed)))")
         }
         self.pid = pid
         fd = ends[0]

@@ -4,6 +4,7 @@ import Glibc
 import Postgres
 import Protocol
 import Reactor
+import TestSupport
 import Testing
 import Workers
 import ZeroMQ

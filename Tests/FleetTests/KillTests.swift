@@ -4,6 +4,7 @@ import Postgres
 import Protocol
 import Reactor
 import Simulation
+import TestSupport
 import Testing
 
 /// Real processes, killed in the middle of work. `FLEET_SCALE=5` runs the full 100,000 jobs and 1,000,000 readings.

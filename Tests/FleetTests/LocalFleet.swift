@@ -4,11 +4,9 @@ import CLinux
 import Postgres
 import Protocol
 import Reactor
+import TestSupport
 import Workers
 import ZeroMQ
-
-/// The project's folder, from this file's place in it.
-let projectRoot = String(#filePath.dropLast("/Tests/FleetTests/LocalFleet.swift".count))
 
 /// A broker over inproc with a database of its own, for tests in one process. Its loop is separate, as in a real fleet.
 struct LocalFleet: Sendable {
@@ -60,17 +58,4 @@ struct LocalFleet: Sendable {
     func client(_ name: String, on loop: isolated EventLoop) throws -> BusClient {
         try BusClient(context, endpoints: [endpoint], hello: Hello(role: .worker, name: name), on: loop)
     }
-}
-
-/// Something a test waits for: resumed as soon as it holds, looked at whenever the loop has run what it had.
-func eventually(_ what: String, seconds: Double = 20, on loop: isolated EventLoop, _ holds: () async throws -> Bool) async throws {
-    let limit = Clock.monotonicNs + Int64(seconds * 1e9)
-    while try await !holds() {
-        if Clock.monotonicNs > limit { throw Overdue(description: "not within \(seconds) s: \(what)") }
-        await loop.sleep(ns: 5_000_000)
-    }
-}
-
-struct Overdue: Error, CustomStringConvertible {
-    var description: String
 }

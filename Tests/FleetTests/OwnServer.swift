@@ -1,6 +1,7 @@
 import Glibc
 import Postgres
 import Reactor
+import TestSupport
 
 /// A PostgreSQL of a test's own, to be stopped and started again on the same data. Durable as an operator's: what it has committed must outlive a crash.
 final class OwnServer {
@@ -34,7 +35,7 @@ final class OwnServer {
         let data = try temporaryDirectory("/tmp/hgs-")
         defer { removeTree(data) }
         // The server's user has to pass through.
-        guard chmod(data, 0o711) == 0 else { throw Overdue(description: "no mode for \(data)") }
+        guard chmod(data, 0o711) == 0 else { throw Overdue(what: "no mode for \(data)") }
         let own = OwnServer(try await PrivateServer.start(data: data, options: options, on: loop), data)
         do {
             _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: own.config, on: loop)
@@ -62,6 +63,6 @@ final class OwnServer {
     func start(on loop: isolated EventLoop) async throws {
         let next = try await PrivateServer.start(data: data, options: Self.options, on: loop)
         server = next
-        guard next.config.connectionString == config.connectionString else { throw Overdue(description: "the server's address has changed") }
+        guard next.config.connectionString == config.connectionString else { throw Overdue(what: "the server's address has changed") }
     }
 }

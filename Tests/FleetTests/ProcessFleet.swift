@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Postgres
 import Reactor
+import TestSupport
 
 /// A fleet of real processes on a database and a data directory of its own.
 final class ProcessFleet {
@@ -66,7 +67,7 @@ final class ProcessFleet {
 /// Makes a folder whose name begins so.
 func temporaryDirectory(_ beginning: String) throws -> String {
     var template = Array("\(beginning)XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw Overdue(description: "no temporary directory") }
+    guard mkdtemp(&template) != nil else { throw Overdue(what: "no temporary directory") }
     return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 

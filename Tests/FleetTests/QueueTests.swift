@@ -2,6 +2,7 @@ import Bytes
 import Postgres
 import Protocol
 import Reactor
+import TestSupport
 import Testing
 import Workers
 import ZeroMQ

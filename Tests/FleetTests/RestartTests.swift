@@ -3,6 +3,7 @@ import Postgres
 import Protocol
 import Reactor
 import Simulation
+import TestSupport
 import Testing
 import ZeroMQ
 
@@ -56,7 +57,7 @@ import ZeroMQ
         await loop.sleep(ns: outageNs)
         // Nobody is told that a job is safe while nothing can be.
         try await eventually("the impatient client has its answer", on: loop) { impatient.result != nil }
-        guard case .failure(let refusal)? = impatient.result else { throw Overdue(description: "accepted while the server was away") }
+        guard case .failure(let refusal)? = impatient.result else { throw Overdue(what: "accepted while the server was away") }
         #expect(refusal.code == .deadline && refusal.isRetryable && !refusal.message.isEmpty)
         #expect(patient.result == nil)
 

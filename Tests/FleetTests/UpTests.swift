@@ -3,6 +3,7 @@ import CLinux
 import Glibc
 import Reactor
 import Simulation
+import TestSupport
 import Testing
 
 /// `heliograph up --demo` as a new user starts it: the private PostgreSQL, every part, simulated meters.
@@ -27,7 +28,7 @@ import Testing
         defer { loop.stop() }
         try await loop.run { loop in
             var template = Array("/tmp/hgu-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else { throw Overdue(description: "no temporary directory") }
+            guard mkdtemp(&template) != nil else { throw Overdue(what: "no temporary directory") }
             let data = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
             defer { removeTree(data) }
             var (child, client) = try await Self.start(data, on: loop)

@@ -1,10 +1,8 @@
 import Bytes
 import Postgres
 import Reactor
+import TestSupport
 import Workers
-
-/// The project's folder, from this file's place in it.
-private let projectRoot = String(#filePath.dropLast("/Tests/UpkeepTests/Fixture.swift".count))
 
 /// Runs a test body on a loop of its own, with a migrated database of its own on the process's scratch server.
 func withDatabase(_ body: @Sendable (Database, isolated EventLoop) async throws -> Void) async throws {
@@ -58,17 +56,4 @@ final class Database {
             FROM generate_series(\(ids.lowerBound), \(ids.upperBound)) AS n
             """)
     }
-}
-
-/// Something a test waits for: resumed as soon as it holds, looked at whenever the loop has run what it had.
-func eventually(_ what: String, seconds: Double = 20, on loop: isolated EventLoop, _ holds: () async throws -> Bool) async throws {
-    let limit = Clock.monotonicNs + Int64(seconds * 1e9)
-    while try await !holds() {
-        if Clock.monotonicNs > limit { throw Overdue(description: "not within \(seconds) s: \(what)") }
-        await loop.sleep(ns: 5_000_000)
-    }
-}
-
-struct Overdue: Error, CustomStringConvertible {
-    var description: String
 }

@@ -1,5 +1,6 @@
 public import Bytes
 public import Postgres
+import Secrets
 
 /// Why an account or token cannot be made.
 public enum AccountError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -106,16 +107,5 @@ public final class AccountStore {
         return IssuedToken(text: text, scope: scope, expiresAt: try rows.timestampIfPresent(0, 0))
     }
 
-    private static func randomToken(_ scope: Scope) -> String {
-        var random = SystemRandomNumberGenerator()
-        var text = Array(scope.prefix.utf8)
-        for _ in 0..<4 {
-            let word: UInt64 = random.next()
-            for shift in stride(from: 60, through: 0, by: -4) {
-                let digit = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
-                text.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
+    private static func randomToken(_ scope: Scope) -> String { scope.prefix + Secret.random() }
 }

@@ -2,8 +2,8 @@ import Bytes
 
 /// The token that a request carries (RFC 6750 §2.1).
 enum BearerToken {
-    /// Ours have 68 bytes; a longer one than this is none.
-    static let maxBytes = 256
+    /// Ours have 68 bytes, access tokens some 350; a longer one than this is none.
+    static let maxBytes = 1_024
 
     /// nil when the header is absent, of another scheme, or not a token's text.
     static func of(_ request: Request) -> String? {

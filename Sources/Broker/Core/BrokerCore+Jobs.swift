@@ -11,6 +11,10 @@ extension BrokerCore {
             counters.refused += 1
             return refuse(peer, requestID, Refusal(.busy, "the queue has \(pendingInserts) inserts waiting; send again later"))
         }
+        if unwrittenOutcomes >= limits.unwrittenOutcomes {
+            counters.refused += 1
+            return refuse(peer, requestID, Refusal(.busy, "the queue has \(unwrittenOutcomes) outcomes to write first; send again later"))
+        }
         let draft: JobDraft
         do throws(Refusal) {
             draft = try JobDraft(kind: view.nameString, payload: view.payload)

@@ -24,6 +24,8 @@ public struct BrokerCore {
     /// Runs reported by their workers whose rows the store is asked for.
     var adopting: [JobRun: PeerID] = [:]
     var pendingInserts = 0
+    /// Outcomes that wait for the store, as it says.
+    public var unwrittenOutcomes = 0
     var pendingInsertBytes = 0
     var topics: TopicTable
     /// Destinations of answers to peers that never said hello, forgotten after the flush.

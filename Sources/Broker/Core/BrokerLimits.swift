@@ -10,6 +10,8 @@ public struct BrokerLimits: Sendable {
     public var waitingCalls = 10_000
     /// Drafts waiting for their insert to commit; beyond it producers are told `busy`.
     public var pendingInserts = 100_000
+    /// Outcomes waiting to be written; beyond it producers are told `busy` until the database takes some.
+    public var unwrittenOutcomes = 100_000
     /// Bytes of their arguments, likewise.
     public var pendingInsertBytes = 256 << 20
     /// Last values kept over all topics; beyond it new keys are not kept (and counted).

@@ -1,24 +1,24 @@
-import API
-import Bytes
-import Postgres
-import Reactor
-import ZeroMQ
+package import API
+package import Bytes
+package import Postgres
+package import Reactor
+package import ZeroMQ
 
 /// The project's folder, from this file's place in it.
-let projectRoot = String(#filePath.dropLast("/Tests/ChargingAPITests/TestAPI.swift".count))
+package let projectRoot = String(#filePath.dropLast("/Tests/Support/TestAPI.swift".count))
 
 /// A running API with a database of its own, and a client of it. Everything but the server lives on the test's loop.
-struct TestAPI {
-    let port: UInt16
-    let postgres: PostgresConfig
-    let pool: PostgresPool
-    let context: ZMQContext
-    let endpoint: BusEndpoint
-    let start = Clock.wall
+package struct TestAPI {
+    package let port: UInt16
+    package let postgres: PostgresConfig
+    package let pool: PostgresPool
+    package let context: ZMQContext
+    package let endpoint: BusEndpoint
+    package let start = Clock.wall
 
-    func sql(_ statement: String, on loop: isolated EventLoop) async throws { try await pool.simple(statement) }
+    package func sql(_ statement: String, on loop: isolated EventLoop) async throws { try await pool.simple(statement) }
 
-    func request(
+    package func request(
         _ method: String, _ path: String, _ fields: [(String, String)] = [], body: [UInt8] = [], on loop: isolated EventLoop
     ) async throws -> Answer {
         let wire = try Wire(port: port, on: loop)
@@ -30,34 +30,42 @@ struct TestAPI {
         return try Answer(wire.received)
     }
 
-    func get(_ path: String, token: String? = nil, on loop: isolated EventLoop) async throws -> Answer {
+    package func get(_ path: String, token: String? = nil, on loop: isolated EventLoop) async throws -> Answer {
         try await request("GET", path, Self.fields(token), on: loop)
     }
 
-    func post(_ path: String, _ body: String, token: String? = nil, on loop: isolated EventLoop) async throws -> Answer {
+    package func post(_ path: String, _ body: String, token: String? = nil, on loop: isolated EventLoop) async throws -> Answer {
         try await request("POST", path, Self.fields(token), body: Array(body.utf8), on: loop)
+    }
+
+    package func put(_ path: String, _ body: String, token: String? = nil, on loop: isolated EventLoop) async throws -> Answer {
+        try await request("PUT", path, Self.fields(token), body: Array(body.utf8), on: loop)
+    }
+
+    package func delete(_ path: String, token: String? = nil, on loop: isolated EventLoop) async throws -> Answer {
+        try await request("DELETE", path, Self.fields(token), on: loop)
     }
 
     private static func fields(_ token: String?) -> [(String, String)] { token.map { [("Authorization", "Bearer \($0)")] } ?? [] }
 
     /// A token of each scope, made by SQL alone: its text is `ingest-token` or `admin-token`.
-    func addTokens(on loop: isolated EventLoop) async throws {
+    package func addTokens(on loop: isolated EventLoop) async throws {
         try await sql(
             "INSERT INTO heliograph.token (hash, scope) VALUES (sha256('ingest-token'), 'ingest'), (sha256('admin-token'), 'admin')", on: loop)
     }
 }
 
 /// A change to the usual set-up.
-struct SetUp: Sendable {
-    let apply: @Sendable (inout APIConfig) -> Void
-    static let usual = SetUp { _ in }
-    static let production = SetUp { $0.isProduction = true }
+package struct SetUp: Sendable {
+    package let apply: @Sendable (inout APIConfig) -> Void
+    package static let usual = SetUp { _ in }
+    package static let production = SetUp { $0.isProduction = true }
 
-    init(_ apply: @escaping @Sendable (inout APIConfig) -> Void) { self.apply = apply }
+    package init(_ apply: @escaping @Sendable (inout APIConfig) -> Void) { self.apply = apply }
 }
 
 /// Runs a body against a fresh API. Without a broker, unless the body starts one at the endpoint.
-func withAPI(_ setUp: SetUp = .usual, _ body: @Sendable (TestAPI, isolated EventLoop) async throws -> Void) async throws {
+package func withAPI(_ setUp: SetUp = .usual, _ body: @Sendable (TestAPI, isolated EventLoop) async throws -> Void) async throws {
     let loop = EventLoop(name: "test")
     let apiLoops = [EventLoop(name: "api 0"), EventLoop(name: "api 1")]
     defer { for loop in apiLoops + [loop] { loop.stop() } }
@@ -83,14 +91,5 @@ func withAPI(_ setUp: SetUp = .usual, _ body: @Sendable (TestAPI, isolated Event
         await pool.close(on: loop)
         await nodes.stop(withinMs: 1_000)
         try result.get()
-    }
-}
-
-/// Something a test waits for: looked at again whenever the loop has run what it had.
-func eventually(_ what: String, seconds: Double = 20, on loop: isolated EventLoop, _ holds: () async throws -> Bool) async throws {
-    let limit = Clock.monotonicNs + Int64(seconds * 1e9)
-    while try await !holds() {
-        if Clock.monotonicNs > limit { throw Overdue(what: what) }
-        await loop.sleep(ns: 5_000_000)
     }
 }

@@ -1,17 +1,17 @@
 import Bytes
 import CLinux
-import Reactor
+package import Reactor
 
 /// One TCP connection to the server under test, never blocking: what came in so far, and a way to wait for more.
-final class Wire {
-    private(set) var received: [UInt8] = []
-    private(set) var isClosed = false
+package final class Wire {
+    package private(set) var received: [UInt8] = []
+    package private(set) var isClosed = false
     private let fd: Int32
     private var outgoing: [UInt8] = []
     private var waiters: [UnsafeContinuation<Void, Never>] = []
     private let close: () -> Void
 
-    init(port: UInt16, on loop: isolated EventLoop) throws {
+    package init(port: UInt16, on loop: isolated EventLoop) throws {
         fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -38,23 +38,23 @@ final class Wire {
 
     deinit { close() }
 
-    func send(_ bytes: [UInt8]) {
+    package func send(_ bytes: [UInt8]) {
         outgoing += bytes
         onReady()
     }
 
-    func end() {
+    package func end() {
         isClosed = true
         close()
     }
 
     /// Returns once `holds` or the peer has closed.
-    func wait(until holds: (Wire) -> Bool) async {
+    package func wait(until holds: (Wire) -> Bool) async {
         while !isClosed, !holds(self) { await withUnsafeContinuation { waiters.append($0) } }
     }
 
     /// Takes bytes off the front.
-    func take(_ count: Int) -> [UInt8] {
+    package func take(_ count: Int) -> [UInt8] {
         defer { received.removeFirst(count) }
         return Array(received.prefix(count))
     }
@@ -79,9 +79,4 @@ final class Wire {
         waiters = []
         for waiter in due { waiter.resume() }
     }
-}
-
-struct Overdue: Error, CustomStringConvertible {
-    let what: String
-    var description: String { "not there in time: \(what)" }
 }

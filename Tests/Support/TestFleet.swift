@@ -1,18 +1,18 @@
-import Broker
+package import Broker
 import Bytes
-import Protocol
-import Reactor
-import Workers
-import ZeroMQ
+package import Protocol
+package import Reactor
+package import Workers
+package import ZeroMQ
 
 /// A broker and one worker beside an API under test.
-struct TestFleet {
-    let broker: LoopBound<BrokerServer>
-    let client: BusClient
-    let worker: WorkerRuntime
+package struct TestFleet {
+    package let broker: LoopBound<BrokerServer>
+    package let client: BusClient
+    package let worker: WorkerRuntime
 
     /// Starts a broker at the API's endpoint and a worker for what `register` names.
-    static func start(_ api: TestAPI, on loop: isolated EventLoop, _ register: (WorkerRuntime, BusClient) -> Void) async throws -> TestFleet {
+    package static func start(_ api: TestAPI, on loop: isolated EventLoop, _ register: (WorkerRuntime, BusClient) -> Void) async throws -> TestFleet {
         let brokerLoop = EventLoop(name: "broker")
         let config = BrokerConfig(name: "test", endpoints: [api.endpoint], postgres: api.postgres)
         let context = api.context
@@ -24,7 +24,7 @@ struct TestFleet {
         return TestFleet(broker: broker, client: client, worker: worker)
     }
 
-    func stop(on loop: isolated EventLoop) async {
+    package func stop(on loop: isolated EventLoop) async {
         await worker.stop(on: loop)
         let broker = broker
         await broker.loop.run { loop in await broker.value(on: loop).stop(on: loop) }
@@ -33,11 +33,13 @@ struct TestFleet {
 }
 
 /// What a worker got, and what it is to answer.
-final class Stream {
-    var payloads: [[UInt8]] = []
-    var answer: Result<[UInt8], Refusal> = .success(Array(#"{"inserted":2}"#.utf8))
+package final class Stream {
+    package var payloads: [[UInt8]] = []
+    package var answer: Result<[UInt8], Refusal> = .success(Array(#"{"inserted":2}"#.utf8))
 
-    func take(_ batch: [[UInt8]]) -> [Result<[UInt8], Refusal>] {
+    package init() {}
+
+    package func take(_ batch: [[UInt8]]) -> [Result<[UInt8], Refusal>] {
         payloads += batch
         return batch.map { _ in answer }
     }
