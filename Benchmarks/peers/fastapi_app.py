@@ -1,19 +1,23 @@
-"""The charging API's hot routes on FastAPI and asyncpg: the reference that `heliograph bench http` measures beside ours.
+"""The hot routes of the charging and battery APIs on FastAPI and asyncpg: the reference that `heliograph bench http battery` measures beside ours.
 
     DATABASE_URL=postgresql:///bench?host=/tmp/pg uvicorn --no-access-log --port 18000 fastapi_app:app
 
 One uvicorn process with uvloop and httptools, no access log. `/` and `/api/health` answer from memory;
 `/api/monitoring/current` answers the rows of one meter within the hours before that meter's newest row.
+`POST /api/v1/battery/report` checks the device's key and the report, and inserts it; the history answers a device's rows.
 POOL is the number of database connections.
 """
 
 import os
 from contextlib import asynccontextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from typing import Literal
+from uuid import UUID
 
 import asyncpg
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 ROWS = """
 SELECT timestamp, i, dev_fac_id
@@ -90,4 +94,69 @@ async def current(meter_id: str | None = None, hours: int = 6):
             "meter_id": meter_id,
             "timestamp": now(),
         }
+    )
+
+
+DEVICE = """
+SELECT number FROM heliograph.device
+WHERE api_key_hash = sha256(convert_to($1, 'UTF8')) AND set_status IS DISTINCT FROM 'disabled'
+"""
+INSERT = """
+INSERT INTO heliograph.battery_report (device, recorded_at, level, temperature, voltage, is_charging, power_saving)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+"""
+HISTORY = """
+SELECT id, level, is_charging, power_saving, temperature, voltage, recorded_at, created_at
+FROM heliograph.battery_report
+WHERE device = (SELECT number FROM heliograph.device WHERE id = $1) AND recorded_at >= $2 AND recorded_at < $3
+ORDER BY recorded_at LIMIT $4 OFFSET $5
+"""
+MODES = ["off", "low", "medium", "high", "extreme"]
+
+
+class Report(BaseModel):
+    battery_level: float = Field(ge=0, le=100)
+    is_charging: bool = False
+    power_saving_mode: Literal["off", "low", "medium", "high", "extreme"] = "off"
+    temperature: float | None = Field(default=None, ge=-40, le=85)
+    voltage: float | None = Field(default=None, ge=0, le=10)
+    recorded_at: datetime
+
+
+def envelope(data, status: int = 200, message: str = "success") -> JSONResponse:
+    return JSONResponse({"code": status, "message": message, "data": data, "timestamp": now()}, status_code=status)
+
+
+@app.post("/api/v1/battery/report")
+async def report(body: Report, x_api_key: str = Header()):
+    if body.recorded_at > datetime.now(timezone.utc) + timedelta(seconds=60):
+        return envelope(None, 400, "recorded_at")
+    async with app.state.pool.acquire() as connection:
+        device = await connection.fetchval(DEVICE, x_api_key)
+        if device is None:
+            return envelope(None, 401, "key")
+        await connection.execute(
+            INSERT, device, body.recorded_at, body.battery_level, body.temperature, body.voltage, body.is_charging, MODES.index(body.power_saving_mode)
+        )
+    return envelope({"accepted": 1}, 201)
+
+
+@app.get("/api/v1/battery/history/{device_id}")
+async def history(device_id: UUID, start_time: datetime, end_time: datetime, limit: int = 100, offset: int = 0):
+    rows = await app.state.pool.fetch(HISTORY, device_id, start_time, end_time, limit, offset)
+    return envelope(
+        [
+            {
+                "id": str(r[0]),
+                "device_id": str(device_id),
+                "battery_level": r[1],
+                "is_charging": r[2],
+                "power_saving_mode": MODES[r[3]],
+                "temperature": r[4],
+                "voltage": r[5],
+                "recorded_at": r[6].isoformat(),
+                "created_at": r[7].isoformat(),
+            }
+            for r in rows
+        ]
     )

@@ -9,6 +9,8 @@ enum Demo {
     static let user = "admin"
     static let password = "heliograph"
     static let meters = 40
+    static let devices = 200
+    static let reportSeconds = 60
     static let stepSeconds = 10
     /// History played in at start, so that windows and predictions have something to show.
     static let historySeconds: Int64 = 26 * 3600
@@ -27,6 +29,22 @@ enum Demo {
         }
         try FileText.write(token + "\n", to: path)
         return token
+    }
+
+    /// Battery devices of the demo's user, with a day behind them.
+    static func playDevices(_ data: DataDirectory, port: Int) async {
+        guard let address = HTTPAddress(host: "127.0.0.1", port: UInt16(port)) else { return }
+        let scenario = DeviceScenario(
+            address: address, user: user, password: password, keysPath: data.keys("devices"), count: devices, seed: 7, stepSeconds: reportSeconds)
+        let loop = EventLoop(name: "devices")
+        defer { loop.stop() }
+        do {
+            let now = Clock.wall
+            UpCommand.step("playing \(devices) battery devices")
+            _ = try await scenario.play(from: now.adding(seconds: -86_400), liveFrom: now, until: nil, speed: 1, on: loop)
+        } catch {
+            Log.error("the demo's devices ended", ["error": String(describing: error)])
+        }
     }
 
     private static let known = Statement("SELECT FROM heliograph.token WHERE hash = sha256(convert_to($1, 'UTF8')) AND scope = 'ingest'")

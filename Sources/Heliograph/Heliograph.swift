@@ -17,6 +17,7 @@ struct Heliograph {
           token new --scope ingest|admin
           keys new broker|NAME [--role api|worker|tool]
           simulate charging [--speed X] [--url U] [--file F] [--meters N] [--step S] [--seed N] [--start T] [--for S]
+          simulate devices [--speed X] [--url U] [--devices N] [--step S] [--seed N] [--login USER --password P] [--for S]
           bench [names…]                           benchmarks; PEERS=1 measures the references too
           config                                   every setting: name, value, where it came from
         """

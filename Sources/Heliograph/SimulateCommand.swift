@@ -3,14 +3,43 @@ import CLinux
 import Reactor
 import Simulation
 
-/// `heliograph simulate charging`: plays sessions through the public intake of a running API.
+/// `heliograph simulate charging|devices`: plays stations or battery devices through the public intake of a running API.
 enum SimulateCommand {
     static func run(_ arguments: Arguments, _ settings: Settings) async throws {
-        try arguments.allow("speed", "url", "file", "meters", "step", "seed", "start", "for", "token")
-        guard arguments.words == ["charging"] else { throw UsageError("usage: heliograph simulate charging [options]") }
-        let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
+        switch arguments.words {
+        case ["charging"]: try await charging(arguments, settings)
+        case ["devices"]: try await devices(arguments, settings)
+        default: throw UsageError("usage: heliograph simulate charging|devices [options]")
+        }
+    }
+
+    private static func address(_ arguments: Arguments, _ settings: Settings) throws -> HTTPAddress {
         let url = arguments.value("url") ?? "http://127.0.0.1:\(settings["PORT"])"
         guard let address = HTTPAddress(url) else { throw UsageError("--url must be like http://127.0.0.1:8000, not '\(url)'") }
+        return address
+    }
+
+    private static func devices(_ arguments: Arguments, _ settings: Settings) async throws {
+        try arguments.allow("speed", "url", "devices", "step", "seed", "for", "login", "password")
+        let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
+        let scenario = DeviceScenario(
+            address: try address(arguments, settings), user: arguments.value("login") ?? Demo.user, password: arguments.value("password") ?? Demo.password,
+            keysPath: data.keys("devices"), count: try arguments.int("devices", 1...10_000) ?? Demo.devices,
+            seed: UInt64(try arguments.int("seed", 0...Int.max) ?? 1), stepSeconds: try arguments.int("step", 1...3600) ?? Demo.reportSeconds)
+        let speed = try arguments.double("speed", 0.01...1_000_000) ?? 1
+        let start = Clock.wall
+        let until = try arguments.double("for", 1...1e9).map { start.adding(microseconds: Int64($0 * 1e6)) }
+        print("\(scenario.count) devices to \(scenario.address), \(speed) x")
+        let loop = EventLoop(name: "simulation")
+        defer { loop.stop() }
+        let reports = try await scenario.play(from: start, liveFrom: start, until: until, speed: speed, on: loop)
+        print("\(reports) reports accepted")
+    }
+
+    private static func charging(_ arguments: Arguments, _ settings: Settings) async throws {
+        try arguments.allow("speed", "url", "file", "meters", "step", "seed", "start", "for", "token")
+        let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
+        let address = try address(arguments, settings)
         let token = arguments.value("token") ?? FileText.read(data.keys("ingest-token")).map { String($0.prefix { $0 != "\n" }) }
         guard let token else { throw UsageError("no ingest token: give --token, or make one with 'heliograph token new --scope ingest'") }
         let speed = try arguments.double("speed", 0.01...1_000_000) ?? 1

@@ -50,10 +50,15 @@ enum UpCommand {
         }
         let api = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: home, isDemo: isDemo)
         announce(api, isDemo: isDemo)
-        let demo = token.map { token in Task { await Demo.play(home, settings, port: api.port, token: token) } }
+        let demo = token.map { token in
+            [
+                Task { await Demo.play(home, settings, port: api.port, token: token) },
+                Task { await Demo.playDevices(data, port: api.port) },
+            ]
+        }
         await StopSignal.wait()
         step("stopping: no new requests, running work finishes")
-        _ = await demo?.value
+        for task in demo ?? [] { await task.value }
         await api.stop()
         for worker in workers { await worker.stop() }
         await broker.stop()

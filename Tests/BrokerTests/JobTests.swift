@@ -77,6 +77,18 @@ import Testing
         #expect(bench.core.takeWork().claims.map(\.count) == [1])
     }
 
+    @Test func draftsAreRefusedWhileOutcomesPileUp() {
+        let bench = bench { $0.unwrittenOutcomes = 3 }
+        bench.core.unwrittenOutcomes = 3
+        bench.enqueue("c", 1, JobDraft(kind: "k"))
+        bench.collect()
+        #expect(bench.take("c").map(\.refusal?.code) == [.busy])
+        #expect(bench.core.takeWork().inserts.isEmpty && bench.core.pendingInserts == 0)
+        bench.core.unwrittenOutcomes = 2
+        bench.enqueue("c", 2, JobDraft(kind: "k"))
+        #expect(bench.core.takeWork().inserts.count == 1)
+    }
+
     // MARK: Claims
 
     @Test func aClaimAsksForTheFreePlacesAndAsManyAhead() {
