@@ -18,7 +18,7 @@ enum HTTPBench {
     private static func memory(_ server: ServerUnderTest, _ bench: Bench, on loop: isolated EventLoop) async throws {
         for path in ["/api/health", "/"] {
             let value = try await Wrk.rate("http://\(server.address)\(path)", bench, on: loop)
-            let reference = try await fastapi(path, server.postgres, bench, on: loop)
+            let reference = await FastAPIReference.rate(path, server.postgres, bench, on: loop)
             bench.record(
                 Figure("http.memory", value, "requests/s", reference: "FastAPI, one uvicorn process", reference, conditions: "GET \(path), \(load)"))
         }
@@ -33,7 +33,7 @@ enum HTTPBench {
             throw BenchError("GET \(path) did not answer 360 rows: \(String(decoding: answer.body.suffix(120), as: UTF8.self))")
         }
         let value = try await Wrk.rate("http://\(server.address)\(path)", bench, on: loop)
-        let reference = try await fastapi(path, server.postgres, bench, on: loop)
+        let reference = await FastAPIReference.rate(path, server.postgres, bench, on: loop)
         let conditions = "GET /api/monitoring/current, 360 rows, \(load)"
         bench.record(
             Figure("http.rows", value, "requests/s", reference: "FastAPI and asyncpg, one uvicorn process", reference, conditions: conditions))
@@ -61,40 +61,5 @@ enum HTTPBench {
                 FROM generate_series(0, 1439) AS t, generate_series(1, 100) AS m ORDER BY t DESC
                 """, "VACUUM ANALYZE public.time_i_data", "CHECKPOINT",
             ], postgres, on: loop)
-    }
-
-    /// The reference on the same path: started, loaded, stopped.
-    private static func fastapi(_ path: String, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double? {
-        let uvicorn = bench.options.root + "/.venv/bin/uvicorn"
-        return await bench.reference("fastapi", [TextFile.exists(uvicorn) ? uvicorn : nil]) {
-            let port = try Wrk.freePort()
-            let child = try bench.start(
-                "uvicorn",
-                [
-                    bench.options.python, "-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--host", "127.0.0.1", "--port", "\(port)", "--app-dir",
-                    bench.options.peers, "fastapi_app:app",
-                ], environment: ["DATABASE_URL=\(postgres.url)", "POOL=4"])
-            try await answers(port, path, on: loop)
-            let rate = try await Wrk.rate("http://127.0.0.1:\(port)\(path)", bench, on: loop)
-            await bench.stop(child, on: loop)
-            return rate
-        }
-    }
-
-    private static func answers(_ port: UInt16, _ path: String, on loop: isolated EventLoop) async throws {
-        guard let address = HTTPAddress(host: "127.0.0.1", port: port) else { throw BenchError("no address") }
-        let client = HTTPClient(address, deadlineMs: 2_000, on: loop)
-        let limit = Clock.monotonicNs + 30_000_000_000
-        while true {
-            do throws(HTTPClientError) {
-                let answer = try await client.get(path)
-                client.close()
-                guard answer.status == 200 else { throw HTTPClientError(.protocolViolation, "the reference answered \(answer.status)") }
-                return
-            } catch {
-                guard error.kind == .connect, Clock.monotonicNs < limit else { throw error }
-                await loop.sleep(ns: 50_000_000)
-            }
-        }
     }
 }

@@ -7,12 +7,20 @@ enum Wrk {
     static let connections = 64
     static let seconds = 10
 
-    /// Requests a second of GETs over keep-alive connections; any answer but 2xx, and any broken connection, is an error.
-    static func rate(_ url: String, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
+    /// Requests a second over keep-alive connections; any answer but 2xx, and any broken connection, is an error.
+    /// - Parameter script: the Lua text that makes the requests; without it they are GETs.
+    static func rate(_ url: String, script: String? = nil, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
         guard let wrk = TextFile.program("wrk") else { throw BenchError("wrk is not installed: scripts/bootstrap") }
         let seconds = bench.options.scaled(seconds)
-        _ = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d1s", "--timeout", "30s", url], on: loop)
-        let output = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d\(seconds)s", "--timeout", "30s", url], on: loop)
+        var words = ["--timeout", "30s"]
+        if let script {
+            let path = bench.directory + "/wrk.lua"
+            try TextFile.write(path, Array(script.utf8))
+            words += ["-s", path]
+        }
+        words.append(url)
+        _ = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d1s"] + words, on: loop)
+        let output = try await bench.run("wrk", [wrk, "-c\(connections)", "-t1", "-d\(seconds)s"] + words, on: loop)
         if output.contains("Non-2xx") || output.contains("Socket errors") {
             throw BenchError(
                 "wrk on \(url): \(output.split(separator: "\n").filter { $0.contains("Non-2xx") || $0.contains("errors") }.joined(separator: " "))")
