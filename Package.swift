@@ -81,6 +81,7 @@ let package = Package(
         tests(
             "ChargingAPITests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "TestSupport"]),
+        tests("DeviceTests", ["Bytes", "HTTP", "Reactor", "Postgres", "API", "TestSupport"]),
         tests("OperationsTests", ["Bytes", "Reactor", "ZeroMQ", "Postgres", "API", "Simulation", "Heliograph"]),
         tests(
             "FleetTests",

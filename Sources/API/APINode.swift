@@ -29,6 +29,7 @@ final class APINode {
         hub = WebSocketHub(server, defaultTopics: [TopicPattern("charging.*")].compactMap { $0 })
         topics = TopicBridge(hub)
         for prefix in ["/api/v1", "/api/ingest", "/api/ws", "/console", "/metrics"] { router.dialect(prefix, PlainDialect()) }
+        for prefix in ["/api/v1/devices", "/api/v1/users/devices", "/api/v1/battery", "/api/v1/alerts"] { router.dialect(prefix, EnvelopeDialect()) }
         router.translate = Self.translate
         try addRoutes(router, config, charging, hasher, on: loop)
         for stream in TopicBridge.streams {
@@ -52,6 +53,10 @@ final class APINode {
         ScheduleRoutes(pool).add(to: operators)
         ReplayRoutes(pool).add(to: operators)
         FleetRoutes(pool, port).add(to: operators)
+        let people = AccountRoutes(group: router.group(EnvelopeDialect()), accounts: AccountGuard(pool))
+        DeviceRoutes(pool).add(to: people)
+        BatteryRoutes(pool).add(to: people)
+        AlertRoutes(pool).add(to: people)
         guarded(plain, config.isProduction ? .admin : nil).on(.get, "/metrics") { [unowned self] _ in await metrics() }
         if config.isProduction {
             plain.webSocket("/api/ws", GuardedSockets(hub, tokens, on: loop))
