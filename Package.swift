@@ -75,6 +75,9 @@ let package = Package(
         tests("BrokerTests", ["Bytes", "Protocol", "Broker"]),
         tests("HandlerKitTests", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "HandlerKit"]),
         tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
+        tests(
+            "BatteryTests",
+            ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),

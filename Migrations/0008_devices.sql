@@ -173,3 +173,16 @@ CREATE TABLE heliograph.alert_state (
     offline_at   timestamptz
 ) WITH (fillfactor = 50);
 CREATE INDEX alert_state_offline ON heliograph.alert_state (offline_at);
+
+-- When the condition ended, by the reports' own time: what the evaluator says, whatever users have said of the event before.
+ALTER TABLE heliograph.alert_event ADD ended_at timestamptz;
+
+-- A shorter interval makes silence an alert sooner than it was scheduled.
+CREATE FUNCTION heliograph.hasten_offline() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE heliograph.alert_state SET offline_at = least(offline_at, now() + make_interval(secs => greatest(3 * NEW.report_interval_s, 120)))
+    WHERE device = NEW.number AND offline_at IS NOT NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER device_hastened AFTER UPDATE OF report_interval_s ON heliograph.device FOR EACH ROW
+    WHEN (NEW.report_interval_s < OLD.report_interval_s) EXECUTE FUNCTION heliograph.hasten_offline();

@@ -15,9 +15,11 @@ final class APINode {
     /// All nodes of the process, this one too; set once they are there.
     var siblings: [LoopBound<APINode>] = []
     private let port: BusPort
+    private let audience: AlertAudience
+    private let devices: DeviceGuard
 
     init(
-        _ config: APIConfig, _ context: ZMQContext, _ hasher: PasswordHasher, number: Int, on loop: isolated EventLoop
+        _ config: APIConfig, _ context: ZMQContext, _ hasher: PasswordHasher, _ rates: DeviceRates, number: Int, on loop: isolated EventLoop
     ) throws {
         pool = PostgresPool(config.postgres, size: config.postgresConnections, name: "api \(number)", on: loop)
         bus = try BusClient(
@@ -27,9 +29,13 @@ final class APINode {
         let router = Router(fallback: charging)
         server = HTTPServer(router, config.server, on: loop)
         hub = WebSocketHub(server, defaultTopics: [TopicPattern("charging.*")].compactMap { $0 })
-        topics = TopicBridge(hub)
+        audience = AlertAudience(hub, pool, on: loop)
+        topics = TopicBridge(hub, audience)
+        devices = DeviceGuard(pool, config.postgres, rates, on: loop)
         for prefix in ["/api/v1", "/api/ingest", "/api/ws", "/console", "/metrics"] { router.dialect(prefix, PlainDialect()) }
-        for prefix in ["/api/v1/devices", "/api/v1/users/devices", "/api/v1/battery", "/api/v1/alerts"] { router.dialect(prefix, EnvelopeDialect()) }
+        for prefix in ["/api/v1/auth", "/api/v1/users", "/api/v1/devices", "/api/v1/battery", "/api/v1/alerts", "/api/v1/compat"] {
+            router.dialect(prefix, EnvelopeDialect())
+        }
         router.translate = Self.translate
         try addRoutes(router, config, charging, hasher, on: loop)
         for stream in TopicBridge.streams {
@@ -53,16 +59,15 @@ final class APINode {
         ScheduleRoutes(pool).add(to: operators)
         ReplayRoutes(pool).add(to: operators)
         FleetRoutes(pool, port).add(to: operators)
-        let people = AccountRoutes(group: router.group(EnvelopeDialect()), accounts: AccountGuard(pool))
+        let accounts = AccountGuard(pool)
+        let people = AccountRoutes(group: router.group(EnvelopeDialect()), accounts: accounts)
         DeviceRoutes(pool).add(to: people)
         BatteryRoutes(pool).add(to: people)
         AlertRoutes(pool).add(to: people)
         guarded(plain, config.isProduction ? .admin : nil).on(.get, "/metrics") { [unowned self] _ in await metrics() }
-        if config.isProduction {
-            plain.webSocket("/api/ws", GuardedSockets(hub, tokens, on: loop))
-        } else {
-            plain.webSocket("/api/ws", hub)
-        }
+        let sockets = GuardedSockets(hub, tokens, accounts, audience, isOpen: !config.isProduction, on: loop)
+        plain.webSocket("/api/ws", sockets)
+        ReportRoutes(devices, port, pool, timeoutMs: config.ingestTimeoutMs).add(to: router.group(EnvelopeDialect()))
         if let console = config.console { try ConsoleFiles(directory: console).add(to: plain) }
     }
 
@@ -70,6 +75,7 @@ final class APINode {
     func stop(withinMs: Int64, on loop: isolated EventLoop) async {
         await server.stop(withinMs: withinMs)
         bus.close(on: loop)
+        await devices.close()
         await pool.close(on: loop)
         siblings = []
     }

@@ -24,10 +24,11 @@ public final class APINodes: Sendable {
         if config.isDemo, config.isProduction { throw APIStartError.demoInProduction }
         guard !loops.isEmpty else { throw APIStartError.noLoops }
         let hasher = await PasswordHasher()
+        let rates = DeviceRates()
         var nodes: [LoopBound<APINode>] = []
         do {
             for (number, loop) in loops.enumerated() {
-                nodes.append(try await loop.run { loop in LoopBound(try APINode(config, context, hasher, number: number, on: loop), on: loop) })
+                nodes.append(try await loop.run { loop in LoopBound(try APINode(config, context, hasher, rates, number: number, on: loop), on: loop) })
             }
             let all = nodes
             if config.isDemo {

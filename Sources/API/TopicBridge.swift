@@ -5,7 +5,7 @@ import Reactor
 /// Takes events from the bus to a loop's WebSockets, and keeps the last one of each state for those who come later.
 final class TopicBridge {
     /// The streams that clients may follow.
-    static let streams: [Topic.Stream] = [.charging]
+    static let streams: [Topic.Stream] = [.charging, .alerts]
     /// States kept; further topics are passed on and not kept.
     static let bound = 200_000
     /// A meter's warnings travel beside its readings under a name of their own, so that the last ones of both are kept.
@@ -13,14 +13,16 @@ final class TopicBridge {
     private static let warningStart = Array("{\"type\":\"warning\"".utf8)
 
     private let hub: WebSocketHub
+    private let audience: AlertAudience
     /// By the bus's topic: what clients know it by, and the frame.
     private var last: [String: (topic: String, frame: SharedFrame)] = [:]
     private(set) var unreadable = 0
 
     var count: Int { last.count }
 
-    init(_ hub: WebSocketHub) {
+    init(_ hub: WebSocketHub, _ audience: AlertAudience) {
         self.hub = hub
+        self.audience = audience
         hub.onSubscribe = { [unowned self] patterns in lastValues(patterns) }
     }
 
@@ -28,6 +30,10 @@ final class TopicBridge {
         guard event.payload.count > 2, event.payload.first == UInt8(ascii: "{") else {
             unreadable += 1
             return Log.warning("an event is no JSON object", ["topic": event.topic])
+        }
+        if Topic.stream(of: event.topic) == Topic.Stream.alerts.rawValue {
+            // Nothing is kept of them: who comes later asks the API.
+            return audience.take(event.topic, SharedFrame(text: Self.named(event.topic, event.payload)))
         }
         let isWarning = event.topic.hasSuffix(Self.warningSuffix) && event.payload.starts(with: Self.warningStart)
         let topic = isWarning ? String(event.topic.dropLast(Self.warningSuffix.count)) : event.topic

@@ -6,7 +6,7 @@ import ZeroMQ
 
 /// Workers on one loop: the named ones share a bus client and a pool.
 final class WorkerPart {
-    static let names = ["telemetry", "prediction", "upkeep", "probe"]
+    static let names = ["telemetry", "battery", "prediction", "upkeep", "probe"]
 
     let runtime: WorkerRuntime
     private let pool: PostgresPool
@@ -39,13 +39,15 @@ final class WorkerPart {
                     let telemetry = ChargingTelemetry(pool, client: client)
                     telemetry.register(runtime, on: loop)
                     part.closers.append { telemetry.close() }
+                case "battery": BatteryTelemetry(pool, client: client).register(runtime, on: loop)
                 case "prediction":
                     let predictor = ChargingPredictor(pool, client: client, settings: settings)
                     predictor.register(runtime, on: loop)
                     part.closers.append { predictor.close() }
                 case "upkeep":
                     // It takes no work from the bus, and its slow tasks no connection of the handlers.
-                    let worker = UpkeepWorker(postgres, options: upkeep, on: loop)
+                    let worker = UpkeepWorker(
+                        postgres, options: upkeep, publish: { client.publish($0, $1, isState: false, on: loop) }, on: loop)
                     worker.start(on: loop)
                     part.upkeep = worker
                 case "probe": ProbeWorker.register(runtime, pool: pool, on: loop)

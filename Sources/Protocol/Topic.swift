@@ -6,6 +6,8 @@ public enum Topic {
 
     public static func charging(_ meter: String) -> String { "charging.\(meter)" }
     public static func jobs(_ kind: String) -> String { "jobs.\(kind)" }
+    /// Alerts of a device, by its UUID.
+    public static func alerts(_ device: String) -> String { "alerts.\(device)" }
 
     /// The part before the first dot.
     public static func stream(of topic: String) -> String {

@@ -1,40 +1,69 @@
+import Bytes
 import HTTP
 import Reactor
 
-/// A hub behind a token: the handshake is refused without one, and the socket hears nothing until the token is known to be good.
+/// A hub behind tokens: topics of devices need an access token of the account system, the others any token, or none where they are open. A socket
+/// that comes with a token hears nothing until the token is known to be good.
 final class GuardedSockets: WebSocketHandler {
     /// Messages kept of a client that speaks before its token is known; more close it.
     private static let heldBound = 8
 
     private let hub: WebSocketHub
     private let tokens: TokenGuard
+    private let accounts: AccountGuard
+    private let audience: AlertAudience
+    /// Whether a token is not needed for topics that belong to nobody.
+    private let isOpen: Bool
     private let port: LoopPort
     /// Sockets whose token is being looked up, and what they said meanwhile.
     private var held: [ObjectIdentifier: [[UInt8]]] = [:]
 
-    init(_ hub: WebSocketHub, _ tokens: TokenGuard, on loop: isolated EventLoop) {
+    init(_ hub: WebSocketHub, _ tokens: TokenGuard, _ accounts: AccountGuard, _ audience: AlertAudience, isOpen: Bool, on loop: isolated EventLoop) {
         self.hub = hub
         self.tokens = tokens
+        self.accounts = accounts
+        self.audience = audience
+        self.isOpen = isOpen
         port = LoopPort(on: loop)
     }
 
     func admit(_ request: Request) throws {
-        guard try BearerToken.ofWebSocket(request) != nil else {
-            throw TokenGuard.unauthorized("a token is needed: Authorization: Bearer …, or access_token=… in the query", isWrong: false)
+        if try BearerToken.ofWebSocket(request) == nil {
+            let isPrivate = try WebSocketHub.patterns(request).contains(where: AlertAudience.isPrivate)
+            guard isOpen, !isPrivate else {
+                throw TokenGuard.unauthorized("a token is needed: Authorization: Bearer …, or access_token=… in the query", isWrong: false)
+            }
         }
         try hub.admit(request)
     }
 
     func opened(_ socket: WebSocket, _ request: Request) {
+        let token: String
+        do throws(APIError) {
+            guard let given = try BearerToken.ofWebSocket(request), !isOpen || Self.isAccessToken(given) else { return hub.opened(socket, request) }
+            token = given
+        } catch {
+            return socket.close(.policyViolation, error.message)
+        }
         held[ObjectIdentifier(socket)] = []
-        _ = port.spawn { [self] in
-            do {
-                _ = try await tokens.holder(of: try BearerToken.ofWebSocket(request))
-                begin(socket, request)
-            } catch {
-                held[ObjectIdentifier(socket)] = nil
-                socket.close(.policyViolation, (error as? APIError)?.message ?? "the token cannot be checked now")
+        _ = port.spawn { [self] in await check(token, socket, request) }
+    }
+
+    /// JSON Web Tokens have dots, ours in the table of tokens have none.
+    private static func isAccessToken(_ token: String) -> Bool { token.utf8.contains(UInt8(ascii: ".")) }
+
+    private func check(_ token: String, _ socket: WebSocket, _ request: Request) async {
+        do {
+            if Self.isAccessToken(token) {
+                let principal = try await accounts.principal(of: token, at: request.receivedAt)
+                if socket.isOpen, held[ObjectIdentifier(socket)] != nil { audience.add(socket, principal) }
+            } else {
+                _ = try await tokens.holder(of: token)
             }
+            begin(socket, request)
+        } catch {
+            held[ObjectIdentifier(socket)] = nil
+            socket.close(.policyViolation, (error as? APIError)?.message ?? "the token cannot be checked now")
         }
     }
 
@@ -52,5 +81,6 @@ final class GuardedSockets: WebSocketHandler {
 
     func closed(_ socket: WebSocket) {
         if held.removeValue(forKey: ObjectIdentifier(socket)) == nil { hub.closed(socket) }
+        audience.remove(socket)
     }
 }

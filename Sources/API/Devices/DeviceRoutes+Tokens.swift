@@ -34,7 +34,7 @@ extension DeviceRoutes {
         }
         var addresses: [String] = []
         for item in items {
-            guard let text = item.string, NetworkText.isValid(text) else { throw BodyFields.invalid("allowed_ips", "必须是 IP 地址或 CIDR 网段") }
+            guard let text = item.string, AddressRange(text) != nil else { throw BodyFields.invalid("allowed_ips", "必须是 IP 地址或 CIDR 网段") }
             addresses.append(text)
         }
         return addresses

@@ -29,20 +29,23 @@ struct IntakeReport {
     /// `{"accepted":n,"rejected":[{"index":i,"reason":"…"}],"rejected_count":m,"inserted":k}`; 400 when there were rows and none was good.
     func reply(inserted: Int?) -> Reply {
         .json(status: rows > 0 && accepted == 0 ? 400 : 200, capacity: 96 + rejected.count * 64) { w in
-            w.object { w in
-                w.member("accepted", accepted)
-                w.key("rejected")
-                w.array { w in
-                    for rejection in rejected {
-                        w.object { w in
-                            w.member("index", rejection.index)
-                            w.member("reason", rejection.reason)
-                        }
-                    }
+            w.object { w in write(inserted: inserted, &w) }
+        }
+    }
+
+    /// The members of the reply.
+    func write(inserted: Int?, _ w: inout JSONWriter) {
+        w.member("accepted", accepted)
+        w.key("rejected")
+        w.array { w in
+            for rejection in rejected {
+                w.object { w in
+                    w.member("index", rejection.index)
+                    w.member("reason", rejection.reason)
                 }
-                w.member("rejected_count", rejectedCount)
-                if let inserted { w.member("inserted", inserted) }
             }
         }
+        w.member("rejected_count", rejectedCount)
+        if let inserted { w.member("inserted", inserted) }
     }
 }

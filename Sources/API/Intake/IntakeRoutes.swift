@@ -50,7 +50,7 @@ final class IntakeRoutes {
     }
 
     /// The worker's `{"inserted":k}`; fewer than were accepted when some were there already.
-    private static func inserted(_ answer: [UInt8]) -> Int? {
+    static func inserted(_ answer: [UInt8]) -> Int? {
         do throws(JSONError) {
             return try JSONValue.parse(answer)["inserted"]?.int
         } catch {

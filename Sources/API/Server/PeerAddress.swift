@@ -23,4 +23,16 @@ public struct PeerAddress: Sendable {
         let host = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return host.hasPrefix("::ffff:") && host.contains(".") ? String(host.dropFirst(7)) : host
     }
+
+    /// The address as 16 bytes; IPv4 is mapped (RFC 4291 §2.5.5.2).
+    var octets: [UInt8] {
+        withUnsafePointer(to: storage) { pointer in
+            let raw = UnsafeRawPointer(pointer)
+            if Int32(pointer.pointee.sin6_family) == AF_INET {
+                let v4 = raw.loadUnaligned(as: sockaddr_in.self).sin_addr
+                return AddressRange.mapped + withUnsafeBytes(of: v4) { Array($0) }
+            }
+            return withUnsafeBytes(of: pointer.pointee.sin6_addr) { Array($0) }
+        }
+    }
 }

@@ -17,6 +17,8 @@ public final class WebSocketHub: WebSocketHandler {
     public var onSubscribe: ([TopicPattern]) -> [SharedFrame] = { _ in [] }
     /// May refuse a handshake by throwing.
     public var onAdmit: (Request) throws -> Void = { _ in }
+    /// Whether a socket may have a pattern at all.
+    public var mayFollow: (WebSocket, TopicPattern) -> Bool = { _, _ in true }
     /// What a client without a `topics` parameter gets.
     public let defaultTopics: [TopicPattern]
 
@@ -58,6 +60,23 @@ public final class WebSocketHub: WebSocketHandler {
             }
             // A client with several matching patterns gets a frame once.
             for subscriber in channel.multi where subscriber.lastPublished != published {
+                subscriber.lastPublished = published
+                subscriber.socket.send(frame)
+                server.counters.delivered += 1
+            }
+        }
+    }
+
+    /// Sends a frame to those of its subscribers only for whom `isFor` holds.
+    public func publish(topic: String, _ frame: SharedFrame, isFor: (WebSocket) -> Bool) {
+        let channels = targets(of: topic)
+        if channels.isEmpty { return }
+        published &+= 1
+        server.counters.published += 1
+        for channel in channels {
+            // What was published before goes out before.
+            flush(channel)
+            for subscriber in channel.solo + channel.multi where subscriber.lastPublished != published && isFor(subscriber.socket) {
                 subscriber.lastPublished = published
                 subscriber.socket.send(frame)
                 server.counters.delivered += 1
@@ -156,13 +175,14 @@ public final class WebSocketHub: WebSocketHandler {
     public func opened(_ socket: WebSocket, _ request: Request) {
         do throws(APIError) {
             let asked = try Self.patterns(request)
+            guard asked.allSatisfy({ mayFollow(socket, $0) }) else { return socket.close(.policyViolation, "an access token is needed for these topics") }
             subscribe(socket, asked.isEmpty ? defaultTopics : asked)
         } catch {
             socket.close(.policyViolation, error.message)
         }
     }
 
-    private static func patterns(_ request: Request) throws(APIError) -> [TopicPattern] {
+    static func patterns(_ request: Request) throws(APIError) -> [TopicPattern] {
         var patterns: [TopicPattern] = []
         for name in try request.text("topics")?.split(separator: ",") ?? [] {
             guard let pattern = TopicPattern(String(name)) else { throw .invalid("topics", "no such topic pattern: \(name.prefix(40))") }
@@ -181,6 +201,7 @@ public final class WebSocketHub: WebSocketHandler {
         guard let more = Self.list(message["subscribe"]), let fewer = Self.list(message["unsubscribe"]) else {
             return complain(socket, "bad_topics", "topics are a list of names, or prefixes that end in .*")
         }
+        guard more.allSatisfy({ mayFollow(socket, $0) }) else { return complain(socket, "unauthorized", "an access token is needed for these topics") }
         unsubscribe(socket, fewer)
         guard subscribe(socket, more) else { return complain(socket, "too_many_topics", "at most \(Self.maxTopics) topics") }
         var w = JSONWriter()

@@ -1,20 +1,22 @@
 import Postgres
 import Reactor
 
-/// Makes the days of the history and the months of the readings ahead of time.
+/// Makes the days of the history and the months of the readings and battery reports ahead of time.
 package final class PartitionTask: UpkeepTask {
     package let name = "partitions"
     package let intervalNs: Int64 = 3_600_000_000_000
 
     private static let history = Statement("SELECT heliograph.make_history_partitions(7)")
     private static let readings = Statement("SELECT heliograph.make_reading_partitions(2)")
+    private static let reports = Statement("SELECT heliograph.make_battery_partitions(2)")
 
     package init() {}
 
     package func run(_ turn: UpkeepTurn) async throws {
-        // Two transactions: the locks of one do not wait for those of the other.
+        // Transactions of their own: the locks of one do not wait for those of the others.
         var made = try await turn.pool.query(Self.history).int(0, 0)
         made += try await turn.pool.query(Self.readings).int(0, 0)
+        made += try await turn.pool.query(Self.reports).int(0, 0)
         guard made > 0 else { return }
         turn.counters.partitionsMade += made
         Log.info("partitions made", ["partitions": String(made)])

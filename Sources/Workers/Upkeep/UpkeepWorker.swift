@@ -21,6 +21,8 @@ public final class UpkeepWorker {
 
     private let config: PostgresConfig
     private let options: UpkeepOptions
+    /// Tells listeners of events.
+    private let publish: (_ topic: String, _ payload: [UInt8]) -> Void
     private let leasePool: PostgresPool
     private let lease: UpkeepLease
     private var term: Term?
@@ -35,8 +37,12 @@ public final class UpkeepWorker {
     /// How long `stop` lets a task finish its step, ns.
     private static let stopNs: Int64 = 2_000_000_000
 
-    public init(_ config: PostgresConfig, options: UpkeepOptions = UpkeepOptions(), on loop: isolated EventLoop) {
+    public init(
+        _ config: PostgresConfig, options: UpkeepOptions = UpkeepOptions(), publish: @escaping (_ topic: String, _ payload: [UInt8]) -> Void = { _, _ in },
+        on loop: isolated EventLoop
+    ) {
         self.config = config
+        self.publish = publish
         self.options = options
         var leaseConfig = config
         // An answer that comes later than this is of no use.
@@ -113,7 +119,7 @@ public final class UpkeepWorker {
             pool,
             [
                 PartitionTask(), RingTask(), RescueTask(silenceMs: options.silenceMs, graceMs: options.graceMs), UnblockTask(), ScheduleTask(), ReplayTask(),
-                StatisticsTask(), RetentionTask(keepCompletedDays: options.keepCompletedDays, keepFailedDays: options.keepFailedDays),
+                StatisticsTask(), OfflineTask(publish: publish), RetentionTask(keepCompletedDays: options.keepCompletedDays, keepFailedDays: options.keepFailedDays),
             ])
         self.term = term
         let turn = UpkeepTurn(pool: pool, counters: counters) { [lease] in !term.isOver && lease.isHeld }
