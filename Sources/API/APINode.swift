@@ -3,6 +3,7 @@ import HTTP
 import Postgres
 import Protocol
 import Reactor
+import Secrets
 import ZeroMQ
 
 /// The API on one loop: its own listeners, connections to PostgreSQL, bus client and hub. Nothing is shared with other loops.
@@ -17,7 +18,7 @@ final class APINode {
     private let port: BusPort
 
     init(
-        _ config: APIConfig, _ context: ZMQContext, _ hasher: PasswordHasher, number: Int, on loop: isolated EventLoop
+        _ config: APIConfig, _ context: ZMQContext, _ hasher: PasswordHasher, _ seal: Seal, _ recaptcha: ReCaptcha?, number: Int, on loop: isolated EventLoop
     ) throws {
         pool = PostgresPool(config.postgres, size: config.postgresConnections, name: "api \(number)", on: loop)
         bus = try BusClient(
@@ -29,8 +30,10 @@ final class APINode {
         hub = WebSocketHub(server, defaultTopics: [TopicPattern("charging.*")].compactMap { $0 })
         topics = TopicBridge(hub)
         for prefix in ["/api/v1", "/api/ingest", "/api/ws", "/console", "/metrics"] { router.dialect(prefix, PlainDialect()) }
+        for prefix in ["/api/v1/auth", "/api/v1/users"] { router.dialect(prefix, EnvelopeDialect()) }
         router.translate = Self.translate
         try addRoutes(router, config, charging, hasher, on: loop)
+        addAccounts(router, config, hasher, seal, recaptcha, on: loop)
         for stream in TopicBridge.streams {
             try bus.subscribe(stream, on: loop) { [topics] event in topics.take(event) }
         }
@@ -59,6 +62,17 @@ final class APINode {
             plain.webSocket("/api/ws", hub)
         }
         if let console = config.console { try ConsoleFiles(directory: console).add(to: plain) }
+    }
+
+    private func addAccounts(
+        _ router: Router, _ config: APIConfig, _ hasher: PasswordHasher, _ seal: Seal, _ recaptcha: ReCaptcha?, on loop: isolated EventLoop
+    ) {
+        let group = router.group(EnvelopeDialect())
+        let accounts = AccountGuard(pool)
+        let services = AccountServices(config.accounts, pool, accounts, seal, hasher, recaptcha, on: loop)
+        SecurityRoutes(services).add(to: group)
+        UserRoutes(services).add(open: group, own: AccountRoutes(group: group, accounts: accounts))
+        UserAdminRoutes(services).add(to: AccountRoutes(group: group, accounts: accounts, needsAdmin: true))
     }
 
     /// Stops in order: clients first, then what their requests waited for.

@@ -1,6 +1,7 @@
 import Bytes
 import Postgres
 public import Reactor
+import Secrets
 public import ZeroMQ
 
 /// The API of a process: one node per loop, all on the same ports.
@@ -9,11 +10,13 @@ public final class APINodes: Sendable {
     public let ports: [UInt16]
     private let nodes: [LoopBound<APINode>]
     private let hasher: PasswordHasher
+    private let recaptcha: ReCaptcha?
 
-    private init(_ nodes: [LoopBound<APINode>], ports: [UInt16], _ hasher: PasswordHasher) {
+    private init(_ nodes: [LoopBound<APINode>], ports: [UInt16], _ hasher: PasswordHasher, _ recaptcha: ReCaptcha?) {
         self.nodes = nodes
         self.ports = ports
         self.hasher = hasher
+        self.recaptcha = recaptcha
     }
 
     /// Starts a node on each loop and listens. The schema must be migrated; PostgreSQL and brokers may come later, and come and go, except
@@ -23,11 +26,13 @@ public final class APINodes: Sendable {
     public static func start(_ config: APIConfig, context: ZMQContext, on loops: [EventLoop]) async throws -> APINodes {
         if config.isDemo, config.isProduction { throw APIStartError.demoInProduction }
         guard !loops.isEmpty else { throw APIStartError.noLoops }
+        guard let seal = Seal(key: config.sealKey) else { throw APIStartError.badSealKey }
         let hasher = await PasswordHasher()
+        let recaptcha = config.accounts.recaptcha.map { ReCaptcha($0) }
         var nodes: [LoopBound<APINode>] = []
         do {
             for (number, loop) in loops.enumerated() {
-                nodes.append(try await loop.run { loop in LoopBound(try APINode(config, context, hasher, number: number, on: loop), on: loop) })
+                nodes.append(try await loop.run { loop in LoopBound(try APINode(config, context, hasher, seal, recaptcha, number: number, on: loop), on: loop) })
             }
             let all = nodes
             if config.isDemo {
@@ -44,10 +49,11 @@ public final class APINodes: Sendable {
                 for (i, port) in ports.enumerated() { addresses[i].port = port }
             }
             if !config.isDemo { settleDemo(all[0], hasher) }
-            return APINodes(nodes, ports: addresses.map(\.port), hasher)
+            return APINodes(nodes, ports: addresses.map(\.port), hasher, recaptcha)
         } catch {
             await stop(nodes, withinMs: 0)
             hasher.stop()
+            recaptcha?.stop()
             throw error
         }
     }
@@ -56,6 +62,7 @@ public final class APINodes: Sendable {
     public func stop(withinMs: Int64 = 10_000) async {
         await Self.stop(nodes, withinMs: withinMs)
         hasher.stop()
+        recaptcha?.stop()
     }
 
     private static func stop(_ nodes: [LoopBound<APINode>], withinMs: Int64) async {

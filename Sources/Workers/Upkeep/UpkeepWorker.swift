@@ -114,6 +114,7 @@ public final class UpkeepWorker {
             [
                 PartitionTask(), RingTask(), RescueTask(silenceMs: options.silenceMs, graceMs: options.graceMs), UnblockTask(), ScheduleTask(), ReplayTask(),
                 StatisticsTask(), RetentionTask(keepCompletedDays: options.keepCompletedDays, keepFailedDays: options.keepFailedDays),
+                AccountsTask(),
             ])
         self.term = term
         let turn = UpkeepTurn(pool: pool, counters: counters) { [lease] in !term.isOver && lease.isHeld }
