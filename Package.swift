@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CSodium"),
+        .systemLibrary(name: "CCurl"),
 
         // Pure: no C, no clock, no threads.
         library("Bytes"),
@@ -46,7 +47,7 @@ let package = Package(
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
         library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
-        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
+        library("API", ["CLinux", "CZlib", "CSodium", "CCurl", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
         // For tests of handlers: no executable depends on it.
         library("HandlerKit", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers"]),
@@ -58,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "Heliograph",
             dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "BenchmarkHarness",
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "BenchmarkHarness", "Secrets",
             ],
             swiftSettings: strict),
 
@@ -85,6 +86,7 @@ let package = Package(
             "ChargingAPITests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "TestSupport"]),
         tests("DeviceTests", ["Bytes", "HTTP", "Reactor", "Postgres", "API", "TestSupport"]),
+        tests("AccountTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Postgres", "Secrets", "Workers", "API", "TestSupport"]),
         tests("OperationsTests", ["Bytes", "Reactor", "ZeroMQ", "Postgres", "API", "Simulation", "Heliograph"]),
         tests(
             "FleetTests",

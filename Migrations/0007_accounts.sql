@@ -34,6 +34,7 @@ CREATE TABLE heliograph.refresh_token (
     used_at     timestamptz
 );
 CREATE INDEX refresh_token_session ON heliograph.refresh_token (session);
+CREATE INDEX refresh_token_created ON heliograph.refresh_token (created_at);
 
 -- The newest one signs; the others still verify what they have signed.
 CREATE TABLE heliograph.signing_key (
@@ -49,7 +50,12 @@ CREATE TABLE heliograph.verification_code (
     -- SHA-256 of salt and code.
     salt        bytea NOT NULL,
     hash        bytea NOT NULL CHECK (length(hash) = 32),
+    -- The code under the secret key, for the mailer; null where nothing is sent: the row is there all the same, so that nobody can tell.
+    sealed      bytea,
     sent_at     timestamptz NOT NULL DEFAULT now(),
+    -- Codes made since then: an hour of them is limited, and with it what can be guessed.
+    sends       integer NOT NULL DEFAULT 1,
+    sends_since timestamptz NOT NULL DEFAULT now(),
     expires_at  timestamptz NOT NULL,
     tries       integer NOT NULL DEFAULT 0,
     -- Verified, and not used yet.

@@ -3,6 +3,7 @@ import HTTP
 import Postgres
 import Protocol
 import Reactor
+import Secrets
 import ZeroMQ
 
 /// The API on one loop: its own listeners, connections to PostgreSQL, bus client and hub. Nothing is shared with other loops.
@@ -18,9 +19,7 @@ final class APINode {
     private let audience: AlertAudience
     private let devices: DeviceGuard
 
-    init(
-        _ config: APIConfig, _ context: ZMQContext, _ hasher: PasswordHasher, _ rates: DeviceRates, number: Int, on loop: isolated EventLoop
-    ) throws {
+    init(_ config: APIConfig, _ context: ZMQContext, _ share: NodeShare, number: Int, on loop: isolated EventLoop) throws {
         pool = PostgresPool(config.postgres, size: config.postgresConnections, name: "api \(number)", on: loop)
         bus = try BusClient(
             context, endpoints: config.endpoints, hello: Hello(role: .api, name: "\(config.name)-\(number)"), keys: config.busKeys, on: loop)
@@ -31,19 +30,23 @@ final class APINode {
         hub = WebSocketHub(server, defaultTopics: [TopicPattern("charging.*")].compactMap { $0 })
         audience = AlertAudience(hub, pool, on: loop)
         topics = TopicBridge(hub, audience)
-        devices = DeviceGuard(pool, config.postgres, rates, on: loop)
+        devices = DeviceGuard(pool, config.postgres, share.rates, on: loop)
         for prefix in ["/api/v1", "/api/ingest", "/api/ws", "/console", "/metrics"] { router.dialect(prefix, PlainDialect()) }
         for prefix in ["/api/v1/auth", "/api/v1/users", "/api/v1/devices", "/api/v1/battery", "/api/v1/alerts", "/api/v1/compat"] {
             router.dialect(prefix, EnvelopeDialect())
         }
         router.translate = Self.translate
-        try addRoutes(router, config, charging, hasher, on: loop)
+        let accounts = AccountGuard(pool)
+        try addRoutes(router, config, charging, share.hasher, accounts, on: loop)
+        addAccounts(router, config, share, accounts, on: loop)
         for stream in TopicBridge.streams {
             try bus.subscribe(stream, on: loop) { [topics] event in topics.take(event) }
         }
     }
 
-    private func addRoutes(_ router: Router, _ config: APIConfig, _ charging: ChargingDialect, _ hasher: PasswordHasher, on loop: isolated EventLoop) throws {
+    private func addRoutes(
+        _ router: Router, _ config: APIConfig, _ charging: ChargingDialect, _ hasher: PasswordHasher, _ accounts: AccountGuard, on loop: isolated EventLoop
+    ) throws {
         let tokens = TokenGuard(pool)
         let open = router.group(charging)
         let plain = router.group(PlainDialect())
@@ -59,16 +62,24 @@ final class APINode {
         ScheduleRoutes(pool).add(to: operators)
         ReplayRoutes(pool).add(to: operators)
         FleetRoutes(pool, port).add(to: operators)
-        let accounts = AccountGuard(pool)
-        let people = AccountRoutes(group: router.group(EnvelopeDialect()), accounts: accounts)
-        DeviceRoutes(pool).add(to: people)
-        BatteryRoutes(pool).add(to: people)
-        AlertRoutes(pool).add(to: people)
         guarded(plain, config.isProduction ? .admin : nil).on(.get, "/metrics") { [unowned self] _ in await metrics() }
         let sockets = GuardedSockets(hub, tokens, accounts, audience, isOpen: !config.isProduction, on: loop)
         plain.webSocket("/api/ws", sockets)
-        ReportRoutes(devices, port, pool, timeoutMs: config.ingestTimeoutMs).add(to: router.group(EnvelopeDialect()))
         if let console = config.console { try ConsoleFiles(directory: console).add(to: plain) }
+    }
+
+    /// What people and their devices use: accounts, devices, battery data, alerts.
+    private func addAccounts(_ router: Router, _ config: APIConfig, _ share: NodeShare, _ accounts: AccountGuard, on loop: isolated EventLoop) {
+        let group = router.group(EnvelopeDialect())
+        let people = AccountRoutes(group: group, accounts: accounts)
+        let services = AccountServices(config.accounts, pool, accounts, share.seal, share.hasher, share.recaptcha, on: loop)
+        SecurityRoutes(services).add(to: group)
+        UserRoutes(services).add(open: group, own: people)
+        UserAdminRoutes(services).add(to: AccountRoutes(group: group, accounts: accounts, needsAdmin: true))
+        DeviceRoutes(pool).add(to: people)
+        BatteryRoutes(pool).add(to: people)
+        AlertRoutes(pool).add(to: people)
+        ReportRoutes(devices, port, pool, timeoutMs: config.ingestTimeoutMs).add(to: group)
     }
 
     /// Stops in order: clients first, then what their requests waited for.

@@ -1,5 +1,6 @@
 public import Bytes
 public import Postgres
+import Secrets
 public import ZeroMQ
 
 /// How the API of a process is set up.
@@ -24,6 +25,10 @@ public struct APIConfig: Sendable {
     public var isProduction = false
     /// The log-in admin / heliograph exists. Refused together with `isProduction`.
     public var isDemo = false
+    public var accounts = AccountOptions()
+    /// Seals what has to be read again, such as codes on their way to the mailer, 32 bytes. The workers of the fleet need the same; without one it is
+    /// known to this process only.
+    public var sealKey = Secret.bytes(Seal.keyBytes)
     /// Bounds, time-outs, CORS origins and access log of the servers.
     public var server = ServerConfiguration()
 
@@ -37,10 +42,12 @@ public struct APIConfig: Sendable {
 public enum APIStartError: Error, Hashable, Sendable, CustomStringConvertible {
     case demoInProduction
     case noLoops
+    case badSealKey
 
     public var description: String {
         switch self {
         case .demoInProduction: "the demo's log-in is not for production: leave out --demo, or do not set APP_ENV=production"
+        case .badSealKey: "the key that seals has \(Seal.keyBytes) bytes"
         case .noLoops: "the API needs at least one loop"
         }
     }

@@ -1,19 +1,33 @@
 import Bytes
 import Postgres
 public import Reactor
+import Secrets
 public import ZeroMQ
+
+/// What the nodes of a process share.
+struct NodeShare: Sendable {
+    let hasher: PasswordHasher
+    let seal: Seal
+    let recaptcha: ReCaptcha?
+    let rates: DeviceRates
+
+    func stop() {
+        hasher.stop()
+        recaptcha?.stop()
+    }
+}
 
 /// The API of a process: one node per loop, all on the same ports.
 public final class APINodes: Sendable {
     /// The ports that `APIConfig.addresses` became, in their order.
     public let ports: [UInt16]
     private let nodes: [LoopBound<APINode>]
-    private let hasher: PasswordHasher
+    private let share: NodeShare
 
-    private init(_ nodes: [LoopBound<APINode>], ports: [UInt16], _ hasher: PasswordHasher) {
+    private init(_ nodes: [LoopBound<APINode>], ports: [UInt16], _ share: NodeShare) {
         self.nodes = nodes
         self.ports = ports
-        self.hasher = hasher
+        self.share = share
     }
 
     /// Starts a node on each loop and listens. The schema must be migrated; PostgreSQL and brokers may come later, and come and go, except
@@ -23,16 +37,17 @@ public final class APINodes: Sendable {
     public static func start(_ config: APIConfig, context: ZMQContext, on loops: [EventLoop]) async throws -> APINodes {
         if config.isDemo, config.isProduction { throw APIStartError.demoInProduction }
         guard !loops.isEmpty else { throw APIStartError.noLoops }
-        let hasher = await PasswordHasher()
-        let rates = DeviceRates()
+        guard let seal = Seal(key: config.sealKey) else { throw APIStartError.badSealKey }
+        let share = NodeShare(
+            hasher: await PasswordHasher(), seal: seal, recaptcha: config.accounts.recaptcha.map { ReCaptcha($0) }, rates: DeviceRates())
         var nodes: [LoopBound<APINode>] = []
         do {
             for (number, loop) in loops.enumerated() {
-                nodes.append(try await loop.run { loop in LoopBound(try APINode(config, context, hasher, rates, number: number, on: loop), on: loop) })
+                nodes.append(try await loop.run { loop in LoopBound(try APINode(config, context, share, number: number, on: loop), on: loop) })
             }
             let all = nodes
             if config.isDemo {
-                try await loops[0].run { loop in try await AccountStore(all[0].value(on: loop).pool, hasher).addDemoAccount() }
+                try await loops[0].run { loop in try await AccountStore(all[0].value(on: loop).pool, share.hasher).addDemoAccount() }
             }
             var addresses = config.addresses
             for node in nodes {
@@ -44,11 +59,11 @@ public final class APINodes: Sendable {
                 }
                 for (i, port) in ports.enumerated() { addresses[i].port = port }
             }
-            if !config.isDemo { settleDemo(all[0], hasher) }
-            return APINodes(nodes, ports: addresses.map(\.port), hasher)
+            if !config.isDemo { settleDemo(all[0], share.hasher) }
+            return APINodes(nodes, ports: addresses.map(\.port), share)
         } catch {
             await stop(nodes, withinMs: 0)
-            hasher.stop()
+            share.stop()
             throw error
         }
     }
@@ -56,7 +71,7 @@ public final class APINodes: Sendable {
     /// Stops listening, lets running requests finish for up to `withinMs`, and closes everything. The loops go on.
     public func stop(withinMs: Int64 = 10_000) async {
         await Self.stop(nodes, withinMs: withinMs)
-        hasher.stop()
+        share.stop()
     }
 
     private static func stop(_ nodes: [LoopBound<APINode>], withinMs: Int64) async {

@@ -12,7 +12,7 @@ struct APIPart {
     var vehicleAddress: String { "http://localhost:\(nodes.ports.last ?? 0)" }
 
     static func start(
-        _ arguments: Arguments, _ settings: Settings, bus: Bus, postgres: PostgresConfig, home: Home, isDemo: Bool
+        _ arguments: Arguments, _ settings: Settings, bus: Bus, postgres: PostgresConfig, home: Home, secretKey: [UInt8], isDemo: Bool
     ) async throws -> APIPart {
         var config = APIConfig(postgres: postgres, endpoints: bus.endpoints)
         config.busKeys = bus.keys
@@ -25,6 +25,8 @@ struct APIPart {
         config.chargingOffset = settings.offset
         config.isProduction = settings.isProduction
         config.isDemo = isDemo
+        config.accounts = settings.accounts
+        config.sealKey = secretKey
         config.server.cors.origins = settings["CORS_ORIGINS"].split(separator: ",").map { String($0.filter { $0 != " " }) }
         if settings["HELIOGRAPH_ACCESS_LOG"] == "on" { config.server.accessLog = .standardError }
         let loops = (0..<settings.int("HELIOGRAPH_API_LOOPS")).map { EventLoop(name: "api \($0)") }

@@ -15,7 +15,7 @@ struct Heliograph {
           db migrate|status
           user add NAME [--role admin]             the password is read from standard input
           token new --scope ingest|admin
-          keys new broker|NAME [--role api|worker|tool]
+          keys new broker|NAME [--role api|worker|tool] | keys rotate
           simulate charging [--speed X] [--url U] [--file F] [--meters N] [--step S] [--seed N] [--start T] [--for S]
           simulate devices [--speed X] [--url U] [--devices N] [--step S] [--seed N] [--login USER --password P] [--for S]
           bench [names…]                           benchmarks; PEERS=1 measures the references too
@@ -62,7 +62,7 @@ struct Heliograph {
         case "db": try await DatabaseCommand.run(arguments, settings)
         case "user": try await AccountCommands.user(arguments, settings)
         case "token": try await AccountCommands.token(arguments, settings)
-        case "keys": try KeysCommand.run(arguments, settings)
+        case "keys": try await KeysCommand.run(arguments, settings)
         case "simulate": try await SimulateCommand.run(arguments, settings)
         case "bench": try await BenchCommand.run(arguments, settings)
         case "config": try ConfigCommand.run(arguments, settings)

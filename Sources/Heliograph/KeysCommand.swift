@@ -1,12 +1,19 @@
+import API
 import Protocol
+import Reactor
 import ZeroMQ
 
-/// `heliograph keys new`: CURVE pairs for brokers that listen on TCP and for the clients they let in.
+/// `heliograph keys new`: CURVE pairs for brokers that listen on TCP and for the clients they let in. `heliograph keys rotate`: a new key that signs
+/// access tokens.
 enum KeysCommand {
-    static func run(_ arguments: Arguments, _ settings: Settings) throws {
+    static func run(_ arguments: Arguments, _ settings: Settings) async throws {
+        if arguments.words == ["rotate"] {
+            try arguments.allow()
+            return try await rotate(settings)
+        }
         try arguments.allow("role")
         guard arguments.words.count == 2, arguments.words[0] == "new" else {
-            throw UsageError("usage: heliograph keys new broker | heliograph keys new NAME --role api|worker|tool")
+            throw UsageError("usage: heliograph keys new broker | heliograph keys new NAME --role api|worker|tool | heliograph keys rotate")
         }
         let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
         let name = arguments.words[1]
@@ -27,6 +34,12 @@ enum KeysCommand {
         let allowed = (FileText.read(data.keys("clients")) ?? "") + "\(keys.publicKey) \(role.rawValue) \(name)\n"
         try FileText.write(allowed, to: data.keys("clients"))
         print("key in \(path); brokers that start with this data directory let it in as \(role.rawValue):\n\(keys.publicKey)")
+    }
+
+    private static func rotate(_ settings: Settings) async throws {
+        let database = try Database.existing(settings, try DataDirectory(settings["HELIOGRAPH_DATA"]), name: "keys")
+        let id = try await database.withPool(on: EventLoop(name: "keys")) { pool, _ in try await SigningKeys.rotate(pool) }
+        print("access tokens are signed with key \(id) within a minute; those signed before stay good until they expire")
     }
 
     /// What brokers on TCP need: their key and the allow-list.

@@ -49,7 +49,8 @@ enum PartCommands {
         let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
         let bus = try Bus(settings, data, key: "api")
         let database = try Database.existing(settings, data, name: "api")
-        let part = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: try Home(settings), isDemo: false)
+        let part = try await APIPart.start(
+            arguments, settings, bus: bus, postgres: database.config, home: try Home(settings), secretKey: try SecretKey.find(settings, data), isDemo: false)
         print("api ready on \(part.address)")
         await StopSignal.wait()
         await part.stop()

@@ -32,6 +32,12 @@ struct Settings {
         Setting(name: "HELIOGRAPH_FORECAST_STEP_MINUTES", fallback: "15", meaning: "distance of predictions, 1 to 1440"),
         Setting(name: "HELIOGRAPH_KEEP_COMPLETED", fallback: "7", meaning: "days that completed jobs are kept, 1 to 3650"),
         Setting(name: "HELIOGRAPH_KEEP_FAILED", fallback: "30", meaning: "days that cancelled and discarded jobs are kept, 1 to 3650"),
+        Setting(
+            name: "HELIOGRAPH_SECRET_KEY", fallback: "", meaning: "64 hex digits, the same for all processes; empty: a file of the data directory", isSecret: true),
+        Setting(name: "HELIOGRAPH_REQUIRE_EMAIL_VERIFICATION", fallback: "off", meaning: "on makes accounts only for addresses whose code was given"),
+        Setting(name: "HELIOGRAPH_RECAPTCHA_SITE_KEY", fallback: "", meaning: "reCAPTCHA key for browsers; empty: nobody is asked"),
+        Setting(name: "HELIOGRAPH_RECAPTCHA_SECRET", fallback: "", meaning: "reCAPTCHA key for the provider", isSecret: true),
+        Setting(name: "HELIOGRAPH_RECAPTCHA_URL", fallback: ReCaptchaOptions.usualURL, meaning: "where reCAPTCHA tokens are checked"),
         Setting(name: "CORS_ORIGINS", fallback: "*", meaning: "origins that browsers may call from, separated by commas"),
     ]
 
@@ -79,13 +85,25 @@ struct Settings {
         return options
     }
 
+    var accounts: AccountOptions {
+        var options = AccountOptions()
+        options.requiresEmailVerification = self["HELIOGRAPH_REQUIRE_EMAIL_VERIFICATION"] == "on"
+        if !self["HELIOGRAPH_RECAPTCHA_SITE_KEY"].isEmpty {
+            options.recaptcha = ReCaptchaOptions(
+                siteKey: self["HELIOGRAPH_RECAPTCHA_SITE_KEY"], secret: self["HELIOGRAPH_RECAPTCHA_SECRET"], url: self["HELIOGRAPH_RECAPTCHA_URL"])
+        }
+        return options
+    }
+
     private func check() throws(UsageError) {
         func fail(_ name: String, _ rule: String) throws(UsageError) {
             throw UsageError("\(name)='\(self[name])' (from \(origin(name))) \(rule)")
         }
         if self["APP_ENV"] != "development", !isProduction { try fail("APP_ENV", "must be development or production") }
         if logLevel == nil { try fail("HELIOGRAPH_LOG", "must be debug, info, warning or error") }
-        if !["on", "off"].contains(self["HELIOGRAPH_ACCESS_LOG"]) { try fail("HELIOGRAPH_ACCESS_LOG", "must be on or off") }
+        for name in ["HELIOGRAPH_ACCESS_LOG", "HELIOGRAPH_REQUIRE_EMAIL_VERIFICATION"] where !["on", "off"].contains(self[name]) {
+            try fail(name, "must be on or off")
+        }
         if UTCOffset(self["HELIOGRAPH_UTC_OFFSET"]) == nil { try fail("HELIOGRAPH_UTC_OFFSET", "must be Z or like +08:00") }
         for (name, range) in [
             ("PORT", 0...65535), ("VEHICLE_PORT", 0...65535), ("HELIOGRAPH_API_LOOPS", 1...64), ("HELIOGRAPH_FORECAST_HOURS", 1...168),
@@ -96,6 +114,16 @@ struct Settings {
             }
         }
         if isProduction, self["DATABASE_URL"].isEmpty { try fail("DATABASE_URL", "must be set where APP_ENV=production") }
+        // Its value is not for messages.
+        if !self["HELIOGRAPH_SECRET_KEY"].isEmpty, SecretKey.parse(self["HELIOGRAPH_SECRET_KEY"]) == nil {
+            throw UsageError("HELIOGRAPH_SECRET_KEY (from \(origin("HELIOGRAPH_SECRET_KEY"))) must be 64 hex digits")
+        }
+        if self["HELIOGRAPH_RECAPTCHA_SITE_KEY"].isEmpty != self["HELIOGRAPH_RECAPTCHA_SECRET"].isEmpty {
+            throw UsageError("HELIOGRAPH_RECAPTCHA_SITE_KEY and HELIOGRAPH_RECAPTCHA_SECRET go together")
+        }
+        if !["http://", "https://"].contains(where: { self["HELIOGRAPH_RECAPTCHA_URL"].hasPrefix($0) }) {
+            try fail("HELIOGRAPH_RECAPTCHA_URL", "must begin with https:// or http://")
+        }
     }
 }
 

@@ -34,6 +34,7 @@ enum UpCommand {
     private static func serve(
         _ arguments: Arguments, _ settings: Settings, _ data: DataDirectory, _ home: Home, _ database: Database, isDemo: Bool
     ) async throws {
+        let secretKey = try SecretKey.find(settings, data)
         let token = isDemo ? try await Demo.prepare(data, database) : nil
         let context = ZMQContext()
         // inproc for the parts in here, ipc for workers and tools beside.
@@ -48,7 +49,7 @@ enum UpCommand {
                 try await WorkerPart.start(
                     [name], bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep, on: EventLoop(name: name)))
         }
-        let api = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: home, isDemo: isDemo)
+        let api = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: home, secretKey: secretKey, isDemo: isDemo)
         announce(api, isDemo: isDemo)
         let demo = token.map { token in
             [

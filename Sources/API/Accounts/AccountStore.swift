@@ -57,7 +57,7 @@ public final class AccountStore {
         INSERT INTO heliograph.account (username, password_hash, role) VALUES ($1, $2, $3)
         ON CONFLICT DO NOTHING RETURNING number
         """)
-    private static let find = Statement("SELECT number, role, password_hash FROM heliograph.account WHERE lower(username) = lower($1)")
+    private static let find = Statement("SELECT number, role, password_hash FROM heliograph.account WHERE lower(username) = lower($1) AND is_active")
     private static let promote = Statement("UPDATE heliograph.account SET role = $2 WHERE lower(username) = lower($1)")
 
     /// Makes an account and returns its number. Throws `AccountError` and `PostgresError`.

@@ -1,10 +1,10 @@
 import Bytes
-import Postgres
+package import Postgres
 import Reactor
 import Secrets
 
 /// The keys that sign access tokens, as one loop knows them: from the database, looked at again for a key id that it does not know.
-final class SigningKeys {
+package final class SigningKeys {
     private let pool: PostgresPool
     private var keys: [WebToken.Key] = []
     private var askedNs: Int64 = .min
@@ -36,7 +36,7 @@ final class SigningKeys {
 
     /// The key that signs now.
     func current() async throws -> WebToken.Key {
-        if Clock.monotonicNs - askedNs >= Self.freshNs || keys.isEmpty { try await load() }
+        if keys.isEmpty || Clock.monotonicNs - askedNs >= Self.freshNs { try await load() }
         guard let key = keys.first else { throw APIError.databaseUnavailable }
         return key
     }
@@ -50,13 +50,15 @@ final class SigningKeys {
     }
 
     private func load() async throws {
-        let rows = try await pool.query(Self.read, Parameters(Secret.bytes(32)), retryOnLoss: true)
+        var rows = try await pool.query(Self.read, Parameters(Secret.bytes(32)), retryOnLoss: true)
+        // Another node made the first one at the same time: it is there now.
+        if rows.isEmpty { rows = try await pool.query(Self.read, Parameters(Secret.bytes(32)), retryOnLoss: true) }
         keys = try rows.map { row in WebToken.Key(id: try row.next(String.self), secret: try row.next([UInt8].self)) }
         askedNs = Clock.monotonicNs
     }
 
-    /// Puts a new key in front; the ones before it verify until what they have signed has expired.
-    static func rotate(_ pool: PostgresPool) async throws -> String {
+    /// Puts a new key in front and returns its id; the ones before it verify until what they have signed has expired. Nodes sign with it within a minute.
+    package static func rotate(_ pool: PostgresPool) async throws -> String {
         let id = Hex.text(Secret.bytes(8))
         try await pool.query(rotate, Parameters(id, Secret.bytes(32)))
         try await pool.query(forget, Parameters(2 * WebToken.lifetimeSeconds), retryOnLoss: true)

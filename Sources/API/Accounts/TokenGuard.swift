@@ -13,7 +13,7 @@ final class TokenGuard {
         """
         SELECT t.scope, t.account, coalesce(a.username, 'token' || coalesce(':' || nullif(t.label, ''), ''))
         FROM heliograph.token AS t LEFT JOIN heliograph.account AS a ON a.number = t.account
-        WHERE t.hash = sha256(convert_to($1, 'UTF8')) AND (t.expires_at IS NULL OR t.expires_at > now())
+        WHERE t.hash = sha256(convert_to($1, 'UTF8')) AND (t.expires_at IS NULL OR t.expires_at > now()) AND a.is_active IS NOT FALSE
         """)
 
     /// Lets the request pass when its token has the scope; else throws 401 or 403, or 503 when the database cannot be asked.

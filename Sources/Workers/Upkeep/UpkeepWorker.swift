@@ -119,7 +119,8 @@ public final class UpkeepWorker {
             pool,
             [
                 PartitionTask(), RingTask(), RescueTask(silenceMs: options.silenceMs, graceMs: options.graceMs), UnblockTask(), ScheduleTask(), ReplayTask(),
-                StatisticsTask(), OfflineTask(publish: publish), RetentionTask(keepCompletedDays: options.keepCompletedDays, keepFailedDays: options.keepFailedDays),
+                StatisticsTask(), OfflineTask(publish: publish), AccountsTask(),
+                RetentionTask(keepCompletedDays: options.keepCompletedDays, keepFailedDays: options.keepFailedDays),
             ])
         self.term = term
         let turn = UpkeepTurn(pool: pool, counters: counters) { [lease] in !term.isOver && lease.isHeld }
