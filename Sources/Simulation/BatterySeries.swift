@@ -7,6 +7,14 @@ public struct BatterySample: Hashable, Sendable {
     public var voltage: Double
     public var isCharging: Bool
     public var powerSaving: String
+
+    public init(level: Double, temperature: Double, voltage: Double, isCharging: Bool, powerSaving: String) {
+        self.level = level
+        self.temperature = temperature
+        self.voltage = voltage
+        self.isCharging = isCharging
+        self.powerSaving = powerSaving
+    }
 }
 
 /// One device's battery over all time: it drains and is charged in cycles of its own length, and in some cycles something happens to it.
