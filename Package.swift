@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CSodium"),
+        .systemLibrary(name: "CCurl"),
 
         // Pure: no C, no clock, no threads.
         library("Bytes"),
@@ -45,7 +46,7 @@ let package = Package(
 
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
+        library("Workers", ["CCurl", "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
         library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
         // For tests of handlers: no executable depends on it.
@@ -58,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "Heliograph",
             dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "BenchmarkHarness",
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "BenchmarkHarness",
             ],
             swiftSettings: strict),
 
@@ -76,6 +77,7 @@ let package = Package(
         tests("HandlerKitTests", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "HandlerKit"]),
         tests("PredictionTests", ["Bytes", "Workers", "Simulation"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
+        tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(

@@ -49,6 +49,8 @@ CREATE TABLE heliograph.verification_code (
     -- SHA-256 of salt and code.
     salt        bytea NOT NULL,
     hash        bytea NOT NULL CHECK (length(hash) = 32),
+    -- The code under the secret key, for the mailer; null where nothing is sent: the row is there all the same, so that nobody can tell.
+    sealed      bytea,
     sent_at     timestamptz NOT NULL DEFAULT now(),
     expires_at  timestamptz NOT NULL,
     tries       integer NOT NULL DEFAULT 0,

@@ -33,7 +33,7 @@ struct Settings {
         Setting(name: "HELIOGRAPH_KEEP_COMPLETED", fallback: "7", meaning: "days that completed jobs are kept, 1 to 3650"),
         Setting(name: "HELIOGRAPH_KEEP_FAILED", fallback: "30", meaning: "days that cancelled and discarded jobs are kept, 1 to 3650"),
         Setting(name: "CORS_ORIGINS", fallback: "*", meaning: "origins that browsers may call from, separated by commas"),
-    ]
+    ] + mail
 
     private var values: [String: (value: String, origin: String)] = [:]
 
@@ -95,6 +95,7 @@ struct Settings {
                 return try fail(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
         }
+        try checkMail()
         if isProduction, self["DATABASE_URL"].isEmpty { try fail("DATABASE_URL", "must be set where APP_ENV=production") }
     }
 }
