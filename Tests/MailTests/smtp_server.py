@@ -44,7 +44,7 @@ def parsed(content):
     message = email.message_from_bytes(content, policy=email.policy.default)
     defects = [str(d) for part in message.walk() for d in part.defects]
     defects += [str(d) for part in message.walk() for field in part.values() for d in getattr(field, "defects", [])]
-    bodies = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+    bodies = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in message.walk() if not part.is_multipart()}
     return dict(
         fields={name: str(value) for name, value in message.items()}, text=bodies.get("text/plain"), html=bodies.get("text/html"), defects=defects,
         longest=max(len(line) for line in content.split(b"\r\n")), is_ascii=content.isascii(), bare=len(re.findall(rb"(?<!\r)\n|\r(?!\n)", content)),

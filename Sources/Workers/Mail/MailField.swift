@@ -45,7 +45,8 @@ enum MailField {
 
     /// Whether a text can stand as it is, folded at its spaces.
     private static func isPlain(_ text: String, _ room: Int) -> Bool {
-        text.utf8.allSatisfy { (0x20...0x7E).contains($0) } && !text.contains("=?")
+        guard !text.isEmpty else { return true }
+        return text.utf8.allSatisfy { (0x20...0x7E).contains($0) } && !text.contains("=?")
             && text.utf8.split(separator: 0x20, omittingEmptySubsequences: false).allSatisfy { (1...room).contains($0.count) }
     }
 
