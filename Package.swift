@@ -46,7 +46,7 @@ let package = Package(
 
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("Workers", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
+        library("Workers", ["CCurl", "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
         library("API", ["CLinux", "CZlib", "CSodium", "CCurl", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
         // For tests of handlers: no executable depends on it.
@@ -59,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "Heliograph",
             dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "BenchmarkHarness", "Secrets",
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "BenchmarkHarness",
             ],
             swiftSettings: strict),
 
@@ -80,6 +80,10 @@ let package = Package(
             "BatteryTests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
+        .testTarget(
+            name: "MailTests",
+            dependencies: ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"],
+            exclude: ["smtp_server.py"], swiftSettings: strict),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(

@@ -10,7 +10,7 @@ struct Heliograph {
           up [--demo] [--port N] [--data DIR]      everything in one process, with a private PostgreSQL where DATABASE_URL is not set
           broker [--name N] [--bind W,T]           one broker
           api [--port N]                           one API node
-          worker [names…] [--slots N]              workers in one process: telemetry, prediction, upkeep, probe (none: all)
+          worker [names…] [--slots N]              workers in one process: telemetry, prediction, upkeep, mail, probe (none: all)
           jobs list|show|why|retry|cancel|discard|enqueue|replay|stats|queues|pause|resume|limit|schedule|audit … [--json]
           db migrate|status
           user add NAME [--role admin]             the password is read from standard input

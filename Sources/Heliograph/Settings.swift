@@ -39,7 +39,7 @@ struct Settings {
         Setting(name: "HELIOGRAPH_RECAPTCHA_SECRET", fallback: "", meaning: "reCAPTCHA key for the provider", isSecret: true),
         Setting(name: "HELIOGRAPH_RECAPTCHA_URL", fallback: ReCaptchaOptions.usualURL, meaning: "where reCAPTCHA tokens are checked"),
         Setting(name: "CORS_ORIGINS", fallback: "*", meaning: "origins that browsers may call from, separated by commas"),
-    ]
+    ] + mail
 
     private var values: [String: (value: String, origin: String)] = [:]
 
@@ -113,6 +113,7 @@ struct Settings {
                 return try fail(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
         }
+        try checkMail()
         if isProduction, self["DATABASE_URL"].isEmpty { try fail("DATABASE_URL", "must be set where APP_ENV=production") }
         // Its value is not for messages.
         if !self["HELIOGRAPH_SECRET_KEY"].isEmpty, SecretKey.parse(self["HELIOGRAPH_SECRET_KEY"]) == nil {

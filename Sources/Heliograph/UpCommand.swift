@@ -42,15 +42,17 @@ enum UpCommand {
         let broker = try await BrokerPart.start(
             BrokerConfig(name: "broker", endpoints: [inside, try data.endpoint(broker: "broker")], postgres: database.config), context: context)
         let bus = Bus(context: context, endpoints: [inside])
+        let mail = try MailSetup(settings, data)
         var workers: [LoopBound<WorkerPart>] = []
         let names = arguments.value("workers")?.split(separator: ",").map(String.init) ?? WorkerPart.names
         for name in names {
             workers.append(
                 try await WorkerPart.start(
-                    [name], bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep, on: EventLoop(name: name)))
+                    [name], bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep, mail: mail,
+                    on: EventLoop(name: name)))
         }
         let api = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: home, secretKey: secretKey, isDemo: isDemo)
-        announce(api, isDemo: isDemo)
+        announce(api, mail, isDemo: isDemo)
         let demo = token.map { token in
             [
                 Task { await Demo.play(home, settings, port: api.port, token: token) },
@@ -65,11 +67,12 @@ enum UpCommand {
         await broker.stop()
     }
 
-    private static func announce(_ api: APIPart, isDemo: Bool) {
+    private static func announce(_ api: APIPart, _ mail: MailSetup, isDemo: Bool) {
         print("Heliograph is ready.")
         print("  address   \(api.address)")
         print("  vehicles  \(api.vehicleAddress)")
         print("  console   \(api.address)/console/")
+        print("  mail      \(mail.words)")
         if isDemo { print("  login     \(Demo.user) / \(Demo.password)") }
     }
 

@@ -6,12 +6,13 @@ import ZeroMQ
 
 /// Workers on one loop: the named ones share a bus client and a pool.
 final class WorkerPart {
-    static let names = ["telemetry", "battery", "prediction", "upkeep", "probe"]
+    static let names = ["telemetry", "battery", "prediction", "upkeep", "mail", "probe"]
 
     let runtime: WorkerRuntime
     private let pool: PostgresPool
     private var closers: [() -> Void] = []
     private var upkeep: UpkeepWorker?
+    private var sender: (any MailSender)?
 
     private init(_ runtime: WorkerRuntime, _ pool: PostgresPool) {
         self.runtime = runtime
@@ -19,8 +20,8 @@ final class WorkerPart {
     }
 
     static func start(
-        _ names: [String], bus: Bus, postgres: PostgresConfig, settings: PredictionSettings, upkeep: UpkeepOptions = UpkeepOptions(), slots: Int? = nil,
-        on loop: EventLoop
+        _ names: [String], bus: Bus, postgres: PostgresConfig, settings: PredictionSettings, upkeep: UpkeepOptions = UpkeepOptions(), mail: MailSetup,
+        slots: Int? = nil, on loop: EventLoop
     ) async throws -> LoopBound<WorkerPart> {
         try await loop.run { loop in
             let title = names.joined(separator: "+")
@@ -50,6 +51,10 @@ final class WorkerPart {
                         postgres, options: upkeep, publish: { client.publish($0, $1, isState: false, on: loop) }, on: loop)
                     worker.start(on: loop)
                     part.upkeep = worker
+                case "mail":
+                    let sender = await mail.sender()
+                    MailWorker(pool, sender: sender, from: mail.from, seal: mail.seal, offset: mail.offset).register(runtime, on: loop)
+                    part.sender = sender
                 case "probe": ProbeWorker.register(runtime, pool: pool, on: loop)
                 default: throw UsageError("no worker is called '\(name)'; there are \(Self.names.joined(separator: ", "))")
                 }
@@ -63,6 +68,7 @@ final class WorkerPart {
         for close in closers { close() }
         await upkeep?.stop(on: loop)
         await runtime.stop(on: loop)
+        await sender?.stop()
         await pool.close(on: loop)
     }
 }

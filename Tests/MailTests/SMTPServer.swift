@@ -1,0 +1,146 @@
+import Bytes
+import CLinux
+import Glibc
+import Reactor
+import TestSupport
+import Workers
+
+/// A real SMTP server (aiosmtpd) as a child process; what it does with a mail, the recipient's local part says: see smtp_server.py.
+final class SMTPServer {
+    static let username = "mailer"
+    static let password = "geheim; 密码"
+
+    let directory: String
+    /// What it has said since its ports: mails that it has taken, and `stalled`.
+    private(set) var said: [JSONValue] = []
+    private var ports: JSONValue?
+    private let pid: pid_t
+    private let input: Int32
+    private let output: Int32
+    private var pending: [UInt8] = []
+    private var watch: EventLoop.Watch?
+
+    /// Debian's own Python: it is the one that has aiosmtpd.
+    private static let python = "/usr/bin/python3"
+
+    static func start(on loop: isolated EventLoop) async throws -> SMTPServer {
+        let server = try SMTPServer(on: loop)
+        try await eventually("the ports of the SMTP server", seconds: 60, on: loop) { server.ports != nil }
+        return server
+    }
+
+    private init(on loop: isolated EventLoop) throws {
+        directory = try temporaryDirectory()
+        var toChild: [Int32] = [0, 0]
+        var fromChild: [Int32] = [0, 0]
+        guard pipe2(&toChild, O_CLOEXEC) == 0, pipe2(&fromChild, O_CLOEXEC) == 0 else { throw Overdue(what: "no pipe") }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
+        posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
+        let command: [String] = [Self.python, projectRoot + "/Tests/MailTests/smtp_server.py", directory]
+        let environment: [String] = ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"]
+        let argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+        let envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
+        defer { for text in argv + envp { free(text) } }
+        var pid: pid_t = 0
+        let failed = posix_spawn(&pid, Self.python, &actions, nil, argv, envp)
+        close(toChild[0])
+        close(fromChild[1])
+        self.pid = pid
+        input = toChild[1]
+        output = fromChild[0]
+        guard failed == 0 else { throw Overdue(what: "cannot start \(Self.python): \(String(cString: strerror(failed)))") }
+        hg_set_nonblocking(output)
+        watch = loop.watch(output, .read) { [weak self] _ in self?.read(on: loop) }
+    }
+
+    private func read(on loop: isolated EventLoop) {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let n = Glibc.read(output, &buffer, buffer.count)
+            guard n > 0 else {
+                if n == 0, let watch { loop.unwatch(watch) }
+                if n == 0 { watch = nil }
+                break
+            }
+            pending += buffer[..<n]
+        }
+        while let end = pending.firstIndex(of: 0x0A) {
+            if let line = try? JSONValue.parse(Array(pending[..<end])) {  // ok: Python's own traceback is no JSON
+                if let ports = line["ports"] { self.ports = ports } else { said.append(line) }
+            }
+            pending.removeFirst(end + 1)
+        }
+    }
+
+    func port(_ name: String) -> Int { ports?[name]?.int ?? 0 }
+
+    var mails: [JSONValue] { said.filter { $0["mail"] != nil } }
+
+    func settings(
+        _ port: String, _ security: SMTPSettings.Security, host: String = "localhost", login: Bool = false, ca: String = "localhost", timeoutMs: Int = 20_000
+    ) -> SMTPSettings {
+        SMTPSettings(
+            host: host, port: self.port(port), security: security, username: login ? Self.username : "", password: login ? Self.password : "",
+            caFile: "\(directory)/\(ca).pem", timeoutMs: timeoutMs, helo: "heliograph.example")
+    }
+
+    func stop(on loop: isolated EventLoop) {
+        if let watch { loop.unwatch(watch) }
+        watch = nil
+    }
+
+    deinit {
+        kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
+        close(input)
+        close(output)
+        removeDirectory(directory)
+    }
+}
+
+/// Runs a body with a server of its own, on a loop of its own.
+func withServer(_ body: @Sendable (SMTPServer, isolated EventLoop) async throws -> Void) async throws {
+    let loop = EventLoop(name: "mail test")
+    defer { loop.stop() }
+    try await loop.run { loop in
+        let server = try await SMTPServer.start(on: loop)
+        defer { server.stop(on: loop) }
+        try await body(server, loop)
+    }
+}
+
+func temporaryDirectory() throws -> String {
+    var template = Array("/tmp/heliograph-mail-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Overdue(what: "a temporary directory") }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+func names(in directory: String) -> [String] {
+    guard let folder = opendir(directory) else { return [] }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+}
+
+func contents(of path: String) -> [UInt8] {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(fd) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while case let n = Glibc.read(fd, &buffer, buffer.count), n > 0 { bytes += buffer[..<n] }
+    return bytes
+}
+
+private func removeDirectory(_ directory: String) {
+    for name in names(in: directory) { unlink("\(directory)/\(name)") }
+    rmdir(directory)
+}
