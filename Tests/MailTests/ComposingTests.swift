@@ -113,8 +113,8 @@ import Testing
         #expect(!others.contains(content.subject))
     }
 
-    private func alert(_ type: String, device: String = "客厅", message: String = "设备电量低: 15%", value: Double = 15) -> AlertText {
-        AlertText(
+    private func alert(_ type: String, device: String = "客厅", message: String = "设备电量低: 15%", value: Double = 15) -> AlertMail {
+        AlertMail(
             device: device, alertType: type, level: "critical", message: message, value: value, threshold: 20, triggeredAt: Timestamp(seconds: 1_767_225_605),
             offset: .beijing)
     }

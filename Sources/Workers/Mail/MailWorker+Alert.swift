@@ -13,7 +13,7 @@ extension MailWorker {
         guard let email = try rows.stringIfPresent(0, 7), try rows.bool(0, 9) else {
             return try context.setOutput(["skipped": "its device has no owner with an address"])
         }
-        let text = AlertText(
+        let text = AlertMail(
             device: try rows.string(0, 0), alertType: try rows.string(0, 1), level: try rows.string(0, 2), message: try rows.string(0, 3),
             value: try rows.double(0, 4), threshold: try rows.double(0, 5), triggeredAt: try rows.timestamp(0, 6), offset: offset)
         let message = try await send("alert.\(event)", to: email, text.content(MailLanguage(try rows.stringIfPresent(0, 8))))

@@ -1,7 +1,7 @@
 public import Bytes
 
 /// The mail that tells of an alert.
-public struct AlertText: Sendable {
+public struct AlertMail: Sendable {
     public var device: String
     /// As in `heliograph.alert_event`: low_battery, critical_battery, high_temperature, device_offline or rapid_drain.
     public var alertType: String
