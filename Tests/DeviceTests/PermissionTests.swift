@@ -125,7 +125,7 @@ import Testing
                     #expect(reply.status == 404 && reply.message == foreign.message, "\(row.method) \(row.path) \(id): \(reply.message)")
                 }
             }
-            for id in ["99999999-2222-3333-4444-555555555555", "x", "%00"] {
+            for id in ["99999999-2222-3333-4444-555555555555", "x", "%E8%AE%BE"] {
                 for (method, path, body) in [
                     ("POST", "/alerts/events/\(id)/resolve", ""), ("PUT", "/alerts/events/\(id)/status", #"{"status":"resolved"}"#),
                     ("PUT", "/alerts/rules/\(id)", "{}"), ("DELETE", "/alerts/rules/\(id)", ""),

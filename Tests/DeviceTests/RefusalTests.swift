@@ -122,7 +122,7 @@ import Testing
             let cases: [(path: String, field: String)] = [
                 ("/devices?page=0", "page"), ("/devices?page=x", "page"), ("/devices?page=1.5", "page"), ("/devices?page_size=0", "page_size"),
                 ("/devices?page_size=101", "page_size"), ("/devices?page=99999999999999999999", "page"), ("/devices?status=on", "status"),
-                ("/devices?device_type=\(String(repeating: "t", count: 51))", "device_type"), ("/devices?device_type=a%00b", "device_type"),
+                ("/devices?device_type=\(String(repeating: "t", count: 51))", "device_type"),
                 ("/devices/\(Cast.device)/tokens?include_revoked=yes", "include_revoked"),
                 ("/devices/\(Cast.device)/tokens?include_expired=1", "include_expired"),
                 (history, "start_time"), (history + "?start_time=2026-01-11T00:00:00Z", "end_time"), (history + "?end_time=2026-01-11T00:00:00Z", "start_time"),
@@ -139,16 +139,17 @@ import Testing
                 (aggregated + "?start_time=2026-01-01T00:00:00Z&end_time=2026-03-01T00:00:00Z&interval=minute", "interval"),
                 (aggregated + "?start_time=0001-01-01T00:00:00Z&end_time=9999-01-01T00:00:00Z&interval=day", "interval"),
                 ("/battery/stats/\(Cast.device)?end_time=2026-01-11T00:00:00Z", "start_time"),
-                ("/alerts/events?device_id=7", "device_id"), ("/alerts/events?device_id=%00", "device_id"), ("/alerts/events?level=fatal", "level"),
+                ("/alerts/events?device_id=7", "device_id"), ("/alerts/events?level=fatal", "level"),
                 ("/alerts/events?status=open", "status"), ("/alerts/events?alert_type=low", "alert_type"), ("/alerts/events?page_size=1000", "page_size"),
             ]
             for (path, field) in cases {
                 let reply = try await cast.call("GET", path, on: loop)
                 #expect(reply.status == 400 && reply.message.contains(field), "\(path): \(reply.status) \(reply.message)")
             }
-            for path in ["/devices?device_type=%FF", "/devices?page=%zz", "\(history)?start_time=%FF"] {
-                #expect(try await cast.call("GET", path, on: loop).status == 400, "\(path)")
-            }
+            for path in [
+                "/devices?device_type=%FF", "/devices?device_type=a%00b", "/devices?page=%zz", "\(history)?start_time=%FF", "/devices/%00", "/devices/%zz",
+                "/alerts/events?device_id=%00",
+            ] { #expect(try await cast.api.get("/api/v1" + path, token: cast.tokens["owner"], on: loop).status == 400, "\(path)") }
             // The ends of the ranges are in them.
             for path in [
                 "/devices?page=1000000&page_size=100", "\(history)?\(window)&limit=10000&offset=\(Int.max)", "\(history)?\(window)&limit=1&offset=0",

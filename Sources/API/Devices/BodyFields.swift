@@ -10,7 +10,11 @@ struct BodyFields {
         self.members = members
     }
 
-    subscript(_ name: String) -> JSONValue? { members.last { $0.key == name }.flatMap { $0.value.isNull ? nil : $0.value } }
+    /// Not by `flatMap { … ? nil : … }`: there nil is JSON's null, which is a value.
+    subscript(_ name: String) -> JSONValue? {
+        guard let value = members.last(where: { $0.key == name })?.value, !value.isNull else { return nil }
+        return value
+    }
 
     /// - Parameter lengths: in characters, as PostgreSQL counts them.
     func text(_ name: String, _ lengths: ClosedRange<Int>) throws(APIError) -> String? {
