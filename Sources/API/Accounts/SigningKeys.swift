@@ -36,7 +36,7 @@ final class SigningKeys {
 
     /// The key that signs now.
     func current() async throws -> WebToken.Key {
-        if Clock.monotonicNs - askedNs >= Self.freshNs || keys.isEmpty { try await load() }
+        if keys.isEmpty || Clock.monotonicNs - askedNs >= Self.freshNs { try await load() }
         guard let key = keys.first else { throw APIError.databaseUnavailable }
         return key
     }
