@@ -83,7 +83,7 @@ import Testing
 
     @Test func `changed settings apply from then on`() throws {
         var world = AlertWorld(Self.settings(only: []))
-        let reports = try Self.reports("19, 18, 17, 16@1.5")
+        let reports = try Self.reports("19, 18, 17, 16@0.5")
         world.take([reports[0]])
         world.settings = Self.settings()
         world.take([reports[1]])

@@ -120,7 +120,7 @@ import Testing
         let rates = DeviceRates()
         let left = (0..<4).map { _ in rates.take("t", perMinute: 3, nowNs: 0) }
         #expect(left == [nil, nil, nil, 20])
-        #expect(rates.take("t", perMinute: 3, nowNs: 19_000_000_000) == 1)
+        #expect(rates.take("t", perMinute: 3, nowNs: 19_500_000_000) == 1)
         #expect(rates.take("t", perMinute: 3, nowNs: 20_000_000_001) == nil)
         #expect(rates.take("u", perMinute: 1, nowNs: 0) == nil)
         #expect(rates.take("u", perMinute: 1, nowNs: 0) == 60)
