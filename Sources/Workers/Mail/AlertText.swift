@@ -83,6 +83,6 @@ public struct AlertText: Sendable {
         let rest = Int(local - day * 86_400)
         let date = Civil.date(days: day)
         func two(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
-        return "\(date.year)-\(two(date.month))-\(two(date.day)) \(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60)) (UTC\(offset == .utc ? "" : "\(offset)"))"
+        return "\(date.year)-\(two(date.month))-\(two(date.day)) \(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60)) (UTC\(offset == .utc ? "" : offset.description))"
     }
 }
