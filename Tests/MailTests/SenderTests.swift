@@ -27,7 +27,8 @@ import Testing
     @Test func aMailArrivesAsItWasWritten() async throws {
         try await withServer { server, loop in
             let cases: [(String, SMTPSettings.Security, login: Bool)] = [
-                ("plain", .none, false), ("starttls", .starttls, false), ("must_auth", .starttls, true), ("tls", .tls, false), ("tls", .tls, true), ("plain", .none, true),
+                ("plain", .none, false), ("starttls", .starttls, false), ("must_auth", .starttls, true), ("tls", .tls, false), ("tls", .tls, true),
+                ("plain", .none, true),
             ]
             for (port, security, login) in cases {
                 let before = server.mails.count
