@@ -15,7 +15,8 @@ struct Setting {
 
 /// All settings with their values and where each came from.
 struct Settings {
-    static let all: [Setting] = [
+    static let all = own + mail
+    private static let own: [Setting] = [
         Setting(name: "APP_ENV", fallback: "development", meaning: "development or production; production asks for tokens everywhere"),
         Setting(name: "DATABASE_URL", fallback: "", meaning: "PostgreSQL to use; empty: a private one under the data directory", isSecret: true),
         Setting(name: "PORT", fallback: "8000", meaning: "HTTP port; 0 picks a free one"),
@@ -39,7 +40,7 @@ struct Settings {
         Setting(name: "HELIOGRAPH_RECAPTCHA_SECRET", fallback: "", meaning: "reCAPTCHA key for the provider", isSecret: true),
         Setting(name: "HELIOGRAPH_RECAPTCHA_URL", fallback: ReCaptchaOptions.usualURL, meaning: "where reCAPTCHA tokens are checked"),
         Setting(name: "CORS_ORIGINS", fallback: "*", meaning: "origins that browsers may call from, separated by commas"),
-    ] + mail
+    ]
 
     private var values: [String: (value: String, origin: String)] = [:]
 

@@ -7,8 +7,10 @@ import Testing
     static let long = String(repeating: "客厅的电池传感器在夜里报告了异常，", count: 9)
 
     static let texts = [
-        "Plain words", "客厅传感器", "Heliograph 注册验证码", long, "mixed 中文 and ASCII 🔋🇨🇳 e\u{301}", String(repeating: "a", count: 300),
-        String(repeating: "word ", count: 60) + "end", " leading and trailing ", "two  spaces", "=?UTF-8?B?5rWL6K+V?=", "", "𠀀𠀁𠀂" + long, "quoted \"and\" (comment), <x@y>",
+        "Plain words", "客厅传感器", "Heliograph 注册验证码", long,
+        "mixed 中文 and ASCII 🔋🇨🇳 e\u{301}", String(repeating: "a", count: 300),
+        String(repeating: "word ", count: 60) + "end", " leading and trailing ", "two  spaces", "=?UTF-8?B?5rWL6K+V?=", "", "𠀀𠀁𠀂" + long,
+        "quoted \"and\" (comment), <x@y>",
     ]
 
     private func message(name: String = "", subject: String = "s", text: String = "t", html: String = "<p>h</p>") throws -> MailMessage {
@@ -109,7 +111,8 @@ import Testing
         let content = VerificationText.content(purpose, code: "012345", minutes: 10, language)
         #expect(content.text.contains("012345") && content.html.contains(">012345<") && !content.subject.contains("012345"))
         #expect(content.text.contains("10 ") && content.html.contains("10 "))
-        let others = VerificationText.Purpose.allCases.filter { $0 != purpose }.map { VerificationText.content($0, code: "012345", minutes: 10, language).subject }
+        let others = VerificationText.Purpose.allCases.filter { $0 != purpose }
+            .map { VerificationText.content($0, code: "012345", minutes: 10, language).subject }
         #expect(!others.contains(content.subject))
     }
 
@@ -140,14 +143,18 @@ import Testing
         #expect(subject == "[严重] <script>alert('x')</script>  Bcc: y@z & \"co\" ：<b>离线</b>")
     }
 
-    @Test(arguments: [(nil, MailLanguage.chinese), ("zh", .chinese), ("en", .english), ("EN-us", .english), ("en_GB", .english), ("eng", .chinese), ("", .chinese)])
+    @Test(arguments: [
+        (nil, MailLanguage.chinese), ("zh", .chinese), ("en", .english), ("EN-us", .english), ("en_GB", .english), ("eng", .chinese), ("", .chinese),
+    ])
     func chineseIsTheLanguageOfAllThatIsNotEnglish(_ tag: String?, _ language: MailLanguage) {
         #expect(MailLanguage(tag) == language)
     }
 
     @Test(arguments: [
-        ("554 your code 123456 is spam", "554 your code ****** is spam"), ("123456", "******"), ("123 456, 123-456", "******, ******"), ("12=\r\n3456", "******"),
-        ("1234567", "******7"), ("0123456", "0******"), ("112123456", "112******"), ("12345 7", "12345 7"), ("654321", "654321"), ("", ""), ("验证码123456。", "验证码******。"),
+        ("554 your code 123456 is spam", "554 your code ****** is spam"), ("123456", "******"), ("123 456, 123-456", "******, ******"),
+        ("12=\r\n3456", "******"),
+        ("1234567", "******7"),
+        ("0123456", "0******"), ("112123456", "112******"), ("12345 7", "12345 7"), ("654321", "654321"), ("", ""), ("验证码123456。", "验证码******。"),
     ]) func codesAreTakenOutOfWhatServersSay(_ text: String, _ masked: String) {
         #expect(CodeMask("123456").masked(text) == masked)
     }

@@ -128,7 +128,8 @@ private struct Interceptor: MailSender {
     @Test func aRefusalDiscardsWithTheReasonAndWithoutTheCode() async throws {
         try await withPost { post, loop in
             for (to, reason) in [
-                ("nobody", "refused by the mail server: 550 5.1.1 nobody of this name"), ("quote", "refused by the mail server: 554 5.7.1 spam: ****** or ******"),
+                ("nobody", "refused by the mail server: 550 5.1.1 nobody of this name"),
+                ("quote", "refused by the mail server: 554 5.7.1 spam: ****** or ******"),
                 ("not-ascii-用户", "a mail address must be local@domain in ASCII, without quotes or spaces"),
             ] {
                 try await post.ask("\(to)@b.example")

@@ -87,7 +87,8 @@ class Handler:
 
 
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=data.login == USER and data.password == PASSWORD, auth_data=data)
+    # Not handled: the answer is the server's.
+    return AuthResult(success=data.login == USER and data.password == PASSWORD, handled=False, auth_data=data)
 
 
 class Greeter(asyncio.Protocol):

@@ -43,7 +43,9 @@ public struct AlertMail: Sendable {
         case .english:
             return MailContent(
                 subject: "[\(levelName(language))] \(name): \(said)", language: language, heading: "One of your devices has raised an alert:",
-                paragraphs: [said, "Device: \(name)\nLevel: \(levelName(language))\nTime: \(time)", "Log in to Heliograph to look at it and to acknowledge it."],
+                paragraphs: [
+                    said, "Device: \(name)\nLevel: \(levelName(language))\nTime: \(time)", "Log in to Heliograph to look at it and to acknowledge it.",
+                ],
                 strong: 0)
         }
     }
@@ -83,6 +85,7 @@ public struct AlertMail: Sendable {
         let rest = Int(local - day * 86_400)
         let date = Civil.date(days: day)
         func two(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
-        return "\(date.year)-\(two(date.month))-\(two(date.day)) \(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60)) (UTC\(offset == .utc ? "" : "\(offset)"))"
+        let clock = [rest / 3600, rest / 60 % 60, rest % 60].map(two).joined(separator: ":")
+        return "\(date.year)-\(two(date.month))-\(two(date.day)) \(clock) (UTC\(offset == .utc ? "" : offset.description))"
     }
 }

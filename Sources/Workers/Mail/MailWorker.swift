@@ -38,7 +38,8 @@ public struct MailWorker {
     ///   - offset: local time of mails.
     ///   - now: the wall clock; a test gives its own.
     public init(
-        _ pool: PostgresPool, sender: any MailSender, from: MailAddress, seal: Seal, offset: UTCOffset = .beijing, now: @escaping () -> Timestamp = { Clock.wall }
+        _ pool: PostgresPool, sender: any MailSender, from: MailAddress, seal: Seal, offset: UTCOffset = .beijing,
+        now: @escaping () -> Timestamp = { Clock.wall }
     ) {
         self.pool = pool
         self.sender = sender

@@ -1,4 +1,5 @@
 import CCurl
+import Glibc
 import Reactor
 
 /// libcurl's handle for one mail server, and the connection that it keeps between mails. It blocks its thread: it lives on a loop of its own.
@@ -18,21 +19,20 @@ final class SMTPConnection {
 
     func send(_ mail: Envelope, _ flag: CancelFlag, on loop: isolated EventLoop) -> MailResult {
         if flag.isRaised { return .cancelled }
-        guard let curl = curl ?? open(), fault == CURLE_OK else {
-            let reason = "libcurl: \(String(cString: curl_easy_strerror(fault)))"
-            close()
-            return .temporary(code: nil, reason: reason)
-        }
-        var (result, isOver) = attempt(curl, mail, flag, isFresh: false)
-        if !isOver { (result, isOver) = attempt(curl, mail, flag, isFresh: true) }
+        var (result, wasGone) = attempt(mail, flag)
+        if wasGone { (result, wasGone) = attempt(mail, flag) }
         closeWhenIdle(on: loop)
         return result
     }
 
-    /// Says goodbye to the server and forgets the connection.
+    /// Says goodbye to the server, does not wait for its answer, and forgets the connection.
     func close() {
-        if let curl { curl_easy_cleanup(curl) }
-        curl = nil
+        guard let curl else { return }
+        let socket = long(curl, CURLINFO_LASTSOCKET)
+        // libcurl would wait two minutes for the answer.
+        if socket >= 0 { shutdown(Int32(socket), Int32(SHUT_RD)) }
+        curl_easy_cleanup(curl)
+        self.curl = nil
         fault = CURLE_OK
     }
 
@@ -47,8 +47,9 @@ final class SMTPConnection {
 
     // MARK: One mail
 
-    /// - Returns: false where the kept connection turned out to be gone before the mail was begun: another attempt cannot send it twice.
-    private func attempt(_ curl: UnsafeMutableRawPointer, _ mail: Envelope, _ flag: CancelFlag, isFresh: Bool) -> (MailResult, isOver: Bool) {
+    /// - Returns: and whether the kept connection turned out to be gone before the mail was begun: another attempt cannot send it twice.
+    private func attempt(_ mail: Envelope, _ flag: CancelFlag) -> (MailResult, wasGone: Bool) {
+        guard let curl = curl ?? open() else { return (.temporary(code: nil, reason: "libcurl cannot start"), false) }
         let transfer = SMTPTransfer(mail.message, flag)
         let context = Unmanaged.passUnretained(transfer).toOpaque()
         let recipients = curl_slist_append(nil, mail.to)
@@ -56,26 +57,28 @@ final class SMTPConnection {
         set(CURLOPT_MAIL_FROM, mail.from)
         check(hg_curl_set_list(curl, CURLOPT_MAIL_RCPT, recipients))
         check(hg_curl_set_offset(curl, CURLOPT_INFILESIZE_LARGE, curl_off_t(mail.message.count)))
-        set(CURLOPT_FRESH_CONNECT, isFresh ? 1 : 0)
-        for option in [CURLOPT_READDATA, CURLOPT_HEADERDATA, CURLOPT_XFERINFODATA] { check(hg_curl_set_pointer(curl, option, context)) }
+        for option in Self.contexts { check(hg_curl_set_pointer(curl, option, context)) }
         let (code, text) = errorText.withUnsafeMutableBufferPointer { buffer in
             buffer[0] = 0
             check(hg_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, buffer.baseAddress))
             let code = fault == CURLE_OK ? curl_easy_perform(curl) : fault
             check(hg_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, nil))
-            let said = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            return (code, String(decoding: said, as: UTF8.self))
+            return (code, String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
         }
         // They end with this call.
-        for option in [CURLOPT_READDATA, CURLOPT_HEADERDATA, CURLOPT_XFERINFODATA] { check(hg_curl_set_pointer(curl, option, nil)) }
+        for option in Self.contexts { check(hg_curl_set_pointer(curl, option, nil)) }
         check(hg_curl_set_list(curl, CURLOPT_MAIL_RCPT, nil))
         return withExtendedLifetime(transfer) {
             let answer = long(curl, CURLINFO_RESPONSE_CODE)
-            let isStale = !isFresh && transfer.position == 0 && long(curl, CURLINFO_NUM_CONNECTS) == 0 && (answer < 400 || answer == 421)
+            let isKept = long(curl, CURLINFO_NUM_CONNECTS) == 0
             let isLost = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING
-            return (judge(code, answer, transfer, text), isOver: !(isStale && isLost))
+            // libcurl 7.88 uses a connection again in the middle of whose conversation it was told to stop.
+            if code != CURLE_OK { close() }
+            return (judge(code, answer, transfer, text), isKept && isLost && transfer.position == 0 && (answer < 400 || answer == 421))
         }
     }
+
+    private static let contexts = [CURLOPT_READDATA, CURLOPT_HEADERDATA, CURLOPT_XFERINFODATA]
 
     private func judge(_ code: CURLcode, _ answer: Int, _ transfer: SMTPTransfer, _ said: String) -> MailResult {
         if code == CURLE_OK { return .sent }
