@@ -36,7 +36,9 @@ import Testing
 
     /// `"low 19@1-3"`: type, value, minutes of begin and end.
     static func text(_ episodes: [AlertEpisode]) -> String {
-        let names: [AlertType: String] = [.lowBattery: "low", .criticalBattery: "critical", .highTemperature: "hot", .rapidDrain: "drain", .deviceOffline: "offline"]
+        let names: [AlertType: String] = [
+            .lowBattery: "low", .criticalBattery: "critical", .highTemperature: "hot", .rapidDrain: "drain", .deviceOffline: "offline",
+        ]
         func minute(_ time: Timestamp) -> String { AlertText.number((time.microseconds - start.microseconds) / 60_000) }
         return episodes.sorted { ($0.triggered, $0.type.slot) < ($1.triggered, $1.type.slot) }
             .map { "\(names[$0.type] ?? "") \(AlertText.number($0.value))@\(minute($0.triggered))-\($0.ended.map(minute) ?? "")" }.joined(separator: ", ")

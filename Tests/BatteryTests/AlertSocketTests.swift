@@ -48,7 +48,8 @@ import Testing
         try await withBattery { world, loop in
             let upgrade = [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "BwcHBwcHBwcHBwcHBwcHBw==")]
             for topic in ["alerts.*", "alerts.x", "charging.*,alerts.*"] {
-                #expect(try await world.api.request("GET", "/api/ws?topics=\(topic)", upgrade + [("Connection", "Upgrade")], on: loop).status == 401, "\(topic)")
+                #expect(
+                    try await world.api.request("GET", "/api/ws?topics=\(topic)", upgrade + [("Connection", "Upgrade")], on: loop).status == 401, "\(topic)")
             }
             let open = try await AlertSocket(world.api, "/api/ws?topics=charging.*", on: loop)
             #expect(try await open.subscribe("alerts.*")?.contains(#""code":"unauthorized""#) == true)

@@ -25,7 +25,8 @@ import Testing
         ("is_charging", ["true", "false", "null"], ["0", "1", "\"true\"", "[]"]),
         ("power_saving_mode", ["\"off\"", "\"low\"", "\"medium\"", "\"high\"", "\"extreme\"", "null"], ["\"OFF\"", "\"\"", "\"max\"", "1", "{}"]),
         (
-            "recorded_at", ["\"2026-01-12T10:30:00Z\"", "\"2000-01-01T00:00:00Z\"", "\"2026-02-02T02:41:00Z\"", "\"2026-01-12T10:30:00.123456+08:00\"", "null"],
+            "recorded_at",
+            ["\"2026-01-12T10:30:00Z\"", "\"2000-01-01T00:00:00Z\"", "\"2026-02-02T02:41:00Z\"", "\"2026-01-12T10:30:00.123456+08:00\"", "null"],
             ["\"1999-12-31T23:59:59Z\"", "\"2026-02-02T02:41:01Z\"", "\"yesterday\"", "1768213800", "\"\"", "\"2026-02-30T00:00:00Z\""]
         ),
     ])
@@ -60,7 +61,10 @@ import Testing
 
     @Test func `bad rows of a batch are named and the good ones kept`() throws {
         var intake = ReportIntake(device: 7, now: Self.now)
-        try intake.readMany(Array(#"{"x":1,"data":[{"battery_level":1},5,{"battery_level":101},{"battery_level":2,"recorded_at":"2099-01-01T00:00:00Z"},{"battery_level":3}]}"#.utf8))
+        try intake.readMany(
+            Array(
+                #"{"x":1,"data":[{"battery_level":1},5,{"battery_level":101},{"battery_level":2,"recorded_at":"2099-01-01T00:00:00Z"},{"battery_level":3}]}"#
+                    .utf8))
         #expect(intake.report.accepted == 2)
         #expect(intake.report.rejected.map(\.index) == [1, 2, 3])
         #expect(ReportBatch.read(intake.batch.bytes)?.map(\.level) == [1, 3])

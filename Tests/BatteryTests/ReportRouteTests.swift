@@ -43,7 +43,8 @@ import Testing
         try await withBattery { world, loop in
             #expect(try await world.report(Self.now, on: loop).status == 200)
             let row = try await world.sql(
-                "SELECT level, temperature, voltage, is_charging, power_saving, abs(extract(epoch FROM now() - recorded_at)) < 30 FROM heliograph.battery_report")
+                "SELECT level, temperature, voltage, is_charging, power_saving, abs(extract(epoch FROM now() - recorded_at)) < 30 FROM heliograph.battery_report"
+            )
             #expect(try row.double(0, 0) == 75)
             #expect(try row.double(0, 1) == 28.5)
             #expect(try row.double(0, 2) == Double(Float(3.9)))
@@ -62,7 +63,8 @@ import Testing
             try await world.token("dt_near", [("allowed_ips", "'{127.0.0.0/8}'")])
             try await world.token("dt_gone", [("is_revoked", "true")])
             let cases = [
-                ("zk_1", 200), ("dt_write", 200), ("dt_near", 200), ("dt_read", 403), ("dt_far", 403), ("dt_old", 401), ("dt_gone", 401), ("zk_9", 401), ("x", 401),
+                ("zk_1", 200), ("dt_write", 200), ("dt_near", 200), ("dt_read", 403), ("dt_far", 403), ("dt_old", 401), ("dt_gone", 401), ("zk_9", 401),
+                ("x", 401),
             ]
             for (key, status) in cases {
                 let answer = try await world.report(Self.now, key: key, on: loop)
@@ -110,9 +112,11 @@ import Testing
             #expect(try await world.api.get("/api/v1/compat/ping", on: loop).json()["data"]?["pong"] == true)
             #expect(try await world.api.get(base + "/latest?token=dt_all", on: loop).status == 404)
             let cases = [
-                ("/report?token=dt_all&level=55.5&charging=1&temp=-3.5&voltage=3.7&ts=1770000000", 200), ("/report?token=dt_all&level=54&ts=1770000060000", 200),
+                ("/report?token=dt_all&level=55.5&charging=1&temp=-3.5&voltage=3.7&ts=1770000000", 200),
+                ("/report?token=dt_all&level=54&ts=1770000060000", 200),
                 ("/simple?token=dt_all&l=53&c=0", 200), ("/report?token=dt_all", 400), ("/report?token=dt_all&level=101", 400),
-                ("/report?token=dt_all&level=nan", 400), ("/report?token=dt_all&level=1&charging=maybe", 400), ("/report?token=dt_all&level=1&ts=4000000000", 400),
+                ("/report?token=dt_all&level=nan", 400), ("/report?token=dt_all&level=1&charging=maybe", 400),
+                ("/report?token=dt_all&level=1&ts=4000000000", 400),
                 ("/report?token=dt_all&level=1&ts=x", 400), ("/report?level=1", 401), ("/simple?token=dt_none&l=1", 401), ("/simple?token=dt_all&level=1", 400),
                 ("/latest?token=dt_write", 403), ("/latest", 401),
             ]

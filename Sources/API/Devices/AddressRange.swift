@@ -15,7 +15,9 @@ struct AddressRange: Hashable {
         guard text.utf8.count <= 64, !text.utf8.contains(0), let address = parts.first.map(String.init), let (bytes, width) = Self.bytes(address) else { return nil }
         var bits = width
         if parts.count == 2 {
-            guard (1...3).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy({ $0 &- 0x30 < 10 }), let given = Int(parts[1]), given <= width else { return nil }
+            guard (1...3).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy({ $0 &- 0x30 < 10 }), let given = Int(parts[1]), given <= width else {
+                return nil
+            }
             bits = given
         }
         self.bytes = bytes

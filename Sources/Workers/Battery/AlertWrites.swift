@@ -50,7 +50,8 @@ struct AlertWrites {
                 (
                     AlertSQL.move,
                     Parameters(
-                        moves.map(\.device), moves.map(\.move.to.type.rawValue), moves.map(\.move.from), moves.map(\.move.to.triggered), moves.map(\.move.to.ended),
+                        moves.map(\.device), moves.map(\.move.to.type.rawValue), moves.map(\.move.from), moves.map(\.move.to.triggered),
+                        moves.map(\.move.to.ended),
                         moves.map(\.message), moves.map { Self.number($0.move.to.value) }, moves.map { Self.number($0.move.to.threshold) }), false
                 ))
         }
