@@ -15,7 +15,11 @@ struct AccountBody {
         self.members = members
     }
 
-    subscript(_ name: String) -> JSONValue? { members.last { $0.key == name }.flatMap { $0.value.isNull ? nil : $0.value } }
+    subscript(_ name: String) -> JSONValue? {
+        // A JSONValue can be made of nil: said in so many words, or a null would be there.
+        guard let value = members.last(where: { $0.key == name })?.value, !value.isNull else { return JSONValue?.none }
+        return value
+    }
 
     /// A text of so many characters, without NUL; nil when absent.
     func text(_ name: String, in lengths: ClosedRange<Int>) throws(APIError) -> String? {

@@ -14,7 +14,11 @@ struct RequestBody {
         self.members = members
     }
 
-    subscript(_ name: String) -> JSONValue? { members.last { $0.key == name }.flatMap { $0.value.isNull ? nil : $0.value } }
+    subscript(_ name: String) -> JSONValue? {
+        // A JSONValue can be made of nil: said in so many words, or a null would be there.
+        guard let value = members.last(where: { $0.key == name })?.value, !value.isNull else { return JSONValue?.none }
+        return value
+    }
 
     func string(_ name: String) throws(APIError) -> String? {
         guard let value = self[name] else { return nil }
