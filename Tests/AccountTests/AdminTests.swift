@@ -6,6 +6,12 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct AdminTests {
+    private static func list(_ api: TestAPI, _ root: Client, _ query: String, on loop: isolated EventLoop) async throws -> JSONValue {
+        let answer = try await api.get("/api/v1/users\(query)", token: root.access, on: loop)
+        #expect(answer.status == 200, "\(answer.text)")
+        return try answer.json()["data"] ?? .null
+    }
+
     @Test func `admins list, find and delete accounts`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let root = try await api.client("root", isAdmin: true, on: loop)
@@ -15,12 +21,7 @@ import Testing
                 INSERT INTO heliograph.account (username, email, password_hash, is_active)
                 SELECT 'user_' || lpad(n::text, 2, '0'), 'u' || n || '@mail.example', '', n % 5 <> 0 FROM generate_series(1, 30) AS n
                 """, on: loop)
-            func list(_ query: String) async throws -> JSONValue {
-                let answer = try await api.get("/api/v1/users\(query)", token: root.access, on: loop)
-                #expect(answer.status == 200, "\(answer.text)")
-                return try answer.json()["data"] ?? .null
-            }
-            let all = try await list("")
+            let all = try await Self.list(api, root, "", on: loop)
             #expect(all["items"]?.array?.count == 20)
             #expect(all["pagination"] == ["page": 1, "page_size": 20, "total_items": 32, "total_pages": 2])
             #expect(
@@ -33,7 +34,7 @@ import Testing
                 ("?role=&is_active=&search=", 32, "root"),
             ]
             for (query, total, first) in cases {
-                let page = try await list(query)
+                let page = try await Self.list(api, root, query, on: loop)
                 #expect(page["pagination"]?["total_items"]?.int == total, "\(query)")
                 #expect(page["items"]?[0]?["username"]?.string == first, "\(query)")
             }

@@ -6,7 +6,7 @@ import Testing
 /// Compares an answer with an example of the spec: every member, in the spec's order. The time of the answer is checked and put aside.
 func expectExample(_ answer: Answer, _ example: String, since start: Timestamp, _ location: SourceLocation = #_sourceLocation) throws {
     let expected = try JSONValue.parse(Array(example.utf8))
-    var body = try #require(try answer.json(location).object, sourceLocation: location)
+    var body = try #require(try answer.json().object, sourceLocation: location)
     let index = try #require(body.firstIndex { $0.key == "timestamp" }, "no timestamp: \(answer.text)", sourceLocation: location)
     let stamp = try #require(body[index].value.string, sourceLocation: location)
     #expect(isNow(stamp, since: start), "\(stamp) is not the time of the answer", sourceLocation: location)
