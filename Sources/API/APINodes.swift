@@ -32,7 +32,8 @@ public final class APINodes: Sendable {
         var nodes: [LoopBound<APINode>] = []
         do {
             for (number, loop) in loops.enumerated() {
-                nodes.append(try await loop.run { loop in LoopBound(try APINode(config, context, hasher, seal, recaptcha, number: number, on: loop), on: loop) })
+                nodes.append(
+                    try await loop.run { loop in LoopBound(try APINode(config, context, hasher, seal, recaptcha, number: number, on: loop), on: loop) })
             }
             let all = nodes
             if config.isDemo {

@@ -16,7 +16,9 @@ import Testing
     }
 
     private static let long = JSONValue.string(String(repeating: "x", count: 5_000))
-    private static let emails: [JSONValue] = ["", "x", "a@b", "a b@c.co", "a@b.co\u{0}", "a@b.co\r\nBcc: d@e.co", "用户@例子.中国", .string(String(repeating: "a", count: 300) + "@b.co")]
+    private static let emails: [JSONValue] = [
+        "", "x", "a@b", "a b@c.co", "a@b.co\u{0}", "a@b.co\r\nBcc: d@e.co", "用户@例子.中国", .string(String(repeating: "a", count: 300) + "@b.co"),
+    ]
     private static let names: [JSONValue] = ["", "ab", "a b c", "a@b.co", "abc\u{0}", "<script>", "x'; --", .string(String(repeating: "x", count: 33))]
     private static let passwords: [JSONValue] = ["", "abc1", "abcdefgh", "12345678", "abcdefg1\u{0}", .string(String(repeating: "a1", count: 65))]
     private static let codes: [JSONValue] = ["12345", "1234567", "12345x", "１２３４５６", "12 456", "-12345"]
@@ -61,7 +63,10 @@ import Testing
             method: "PUT", path: "/api/v1/users/me", members: [("username", "anna"), ("metadata", ["a": 1])], required: [],
             wrong: [
                 ("username", names),
-                ("metadata", ["x", [], 1, true, ["a": "b\u{0}"], ["a\u{0}": 1], ["a": [["b": ["\u{0}"]]]], ["a": .string(String(repeating: "x", count: 16_384))]]),
+                (
+                    "metadata",
+                    ["x", [], 1, true, ["a": "b\u{0}"], ["a\u{0}": 1], ["a": [["b": ["\u{0}"]]]], ["a": .string(String(repeating: "x", count: 16_384))]]
+                ),
             ]),
         Form(
             method: "PUT", path: "/api/v1/users/me/password",
@@ -106,7 +111,8 @@ import Testing
                 }
             }
             let left = try await api.pool.query(
-                "SELECT (SELECT count(*) FROM heliograph.account) + (SELECT count(*) FROM heliograph.verification_code) + (SELECT count(*) FROM heliograph.job)")
+                "SELECT (SELECT count(*) FROM heliograph.account) + (SELECT count(*) FROM heliograph.verification_code) + (SELECT count(*) FROM heliograph.job)"
+            )
             #expect(try left.int(0, 0) == 1)
             let me = try await api.get("/api/v1/users/me", token: anna.access, on: loop).json()
             #expect(me["data"]?["username"]?.string == "anna")

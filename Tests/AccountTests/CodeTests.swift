@@ -13,7 +13,8 @@ import Testing
     @Test func `a code is kept hashed and sealed, and a job without it is there with it`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let body = People.body([("email", "New@Example.com"), ("purpose", "registration"), ("recaptcha_token", "...")])
-            let answer = try await api.request("POST", "/api/v1/auth/verification/send", [("Accept-Language", "en-US,zh;q=0.5")], body: Array(body.utf8), on: loop)
+            let answer = try await api.request(
+                "POST", "/api/v1/auth/verification/send", [("Accept-Language", "en-US,zh;q=0.5")], body: Array(body.utf8), on: loop)
             #expect(answer.status == 200, "\(answer.text)")
             #expect(try answer.json()["data"]?.object?.map(\.key) == ["message", "expires_in_minutes"])
             #expect(try answer.json()["data"]?["expires_in_minutes"]?.int == 10)
@@ -94,7 +95,8 @@ import Testing
         try await withAPI(People.setUp) { api, loop in
             _ = try await api.client("known", on: loop)
             let cases: [(path: String, purpose: String, mailed: String)] = [
-                ("/api/v1/auth/verification/send", "registration", "unknown@example.com"), ("/api/v1/auth/password-reset/send", "password_reset", "known@example.com"),
+                ("/api/v1/auth/verification/send", "registration", "unknown@example.com"),
+                ("/api/v1/auth/password-reset/send", "password_reset", "known@example.com"),
             ]
             for (path, purpose, mailed) in cases {
                 for turn in 0..<2 {
@@ -104,7 +106,9 @@ import Testing
                         let answer = try await api.post(path, body, on: loop)
                         #expect(answer.status == (turn == 0 ? 200 : 429))
                         let json = try answer.json()
-                        seen.append("\(json["code"]?.int ?? 0) \(json["message"]?.string ?? "") \(json["data"].map { String(decoding: $0.bytes, as: UTF8.self) } ?? "")")
+                        seen.append(
+                            "\(json["code"]?.int ?? 0) \(json["message"]?.string ?? "") \(json["data"].map { String(decoding: $0.bytes, as: UTF8.self) } ?? "")"
+                        )
                         let wrong = try await api.post("/api/v1/auth/verification/verify", Self.verify("\(name)@example.com", "000000", purpose), on: loop)
                         seen[seen.count - 1] += " \(wrong.status) \(try wrong.json()["message"]?.string ?? "")"
                     }
@@ -124,7 +128,8 @@ import Testing
     @Test func `a new password by code ends all sessions`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let anna = try await api.client("anna", on: loop)
-            try await api.sql("INSERT INTO heliograph.token (hash, scope, account, label) SELECT sha256('ops'), 'admin', number, 'login' FROM heliograph.account", on: loop)
+            try await api.sql(
+                "INSERT INTO heliograph.token (hash, scope, account, label) SELECT sha256('ops'), 'admin', number, 'login' FROM heliograph.account", on: loop)
             #expect(try await api.post("/api/v1/auth/password-reset/send", #"{"email":"Anna@example.com","recaptcha_token":"..."}"#, on: loop).status == 200)
             let code = try #require(try await api.code("anna@example.com", "password_reset"))
             let asker = Asker(api: api)

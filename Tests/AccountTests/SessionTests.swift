@@ -25,7 +25,8 @@ import Testing
             #expect(try await api.status(third.access, on: loop) == 401)
             #expect(try await api.refresh(third.refresh, on: loop).status == 401)
             #expect(try await api.status(beside.access, on: loop) == 200)
-            let stored = try await api.pool.query("SELECT count(*) FROM heliograph.refresh_token WHERE strpos(refresh_token::text, $1) > 0", Parameters(third.refresh))
+            let stored = try await api.pool.query(
+                "SELECT count(*) FROM heliograph.refresh_token WHERE strpos(refresh_token::text, $1) > 0", Parameters(third.refresh))
             #expect(try stored.int(0, 0) == 0)
         }
     }

@@ -15,7 +15,11 @@ struct AccountBody {
         self.members = members
     }
 
-    subscript(_ name: String) -> JSONValue? { members.last { $0.key == name }.flatMap { $0.value.isNull ? nil : $0.value } }
+    subscript(_ name: String) -> JSONValue? {
+        // Not `nil`, which may stand for JSON's null.
+        guard let value = members.last(where: { $0.key == name })?.value, !value.isNull else { return Optional.none }
+        return value
+    }
 
     /// A text of so many characters, without NUL; nil when absent.
     func text(_ name: String, in lengths: ClosedRange<Int>) throws(APIError) -> String? {
