@@ -6,7 +6,9 @@ import Simulation
 /// Battery reports of devices with keys, and their history. References: FastAPI with the same checks and statements, and COPY of the same rows.
 enum BatteryBench {
     static let names = ["battery.report", "battery.batch", "battery.history"]
-    static let devices = 100
+    static let devices = 5_000
+    /// Devices of the batches.
+    static let batchDevices = 100
     static let historyRows = 10_000
     static let batchRows = 1_000
     static let copiedRows = 300_000
@@ -38,7 +40,7 @@ enum BatteryBench {
             ], postgres, on: loop)
     }
 
-    /// A wrk script: one report a request, each a millisecond after the one before, over all devices in turn. `era` keeps runs apart.
+    /// A wrk script: one report a request, of all devices in turn, a minute after each one's report before. `era` keeps runs apart.
     private static func script(era: Int) -> String {
         """
         local n = 0
@@ -46,11 +48,12 @@ enum BatteryBench {
         wrk.headers["Content-Type"] = "application/json"
         request = function()
             n = n + 1
-            local second = 1700000000 + \(era) * 1000000 + math.floor(n / 1000)
+            local turn = math.floor(n / \(devices))
+            local second = 1700000000 + \(era) * 10000000 + turn * 60
             wrk.headers["X-API-Key"] = "zk_bench" .. (n % \(devices) + 1)
             return wrk.format(nil, nil, nil, string.format(
                 '{"battery_level":%d,"is_charging":false,"power_saving_mode":"off","temperature":28.5,"voltage":3.9,"recorded_at":"%s.%03dZ"}',
-                60 + n % 30, os.date("!%Y-%m-%dT%H:%M:%S", second), n % 1000))
+                90 - turn % 60, os.date("!%Y-%m-%dT%H:%M:%S", second), n % 1000))
         end
         """
     }
@@ -74,7 +77,7 @@ enum BatteryBench {
                 w.array { w in
                     for n in 0..<batchRows {
                         BatterySample(level: Double(40 + n % 50), temperature: 25.5, voltage: 3.8, isCharging: false, powerSaving: "off")
-                            .write(to: &w, at: Timestamp(seconds: 1_600_000_000 + Int64(batch / devices * batchRows + n) * 10))
+                            .write(to: &w, at: Timestamp(seconds: 1_600_000_000 + Int64(batch / batchDevices * batchRows + n) * 10))
                     }
                 }
             }
@@ -93,7 +96,7 @@ enum BatteryBench {
                     sent += 1
                     do {
                         let answer = try await client.post(
-                            "/api/v1/battery/batch-report", headers: [("X-API-Key", key(mine % devices + 1)), ("Content-Type", "application/json")],
+                            "/api/v1/battery/batch-report", headers: [("X-API-Key", key(mine % batchDevices + 1)), ("Content-Type", "application/json")],
                             body: bodies[mine])
                         if !(200..<300).contains(answer.status) { failure = "\(answer.status) \(String(decoding: answer.body.prefix(200), as: UTF8.self))" }
                     } catch {
@@ -121,8 +124,8 @@ enum BatteryBench {
         var text: [UInt8] = []
         for n in 0..<rows {
             let (batch, row) = (n / batchRows, n % batchRows)
-            let time = RFC3339.string(Timestamp(seconds: 1_600_000_000 + Int64(batch / devices * batchRows + row) * 10), .utc)
-            text += Array("\(batch % devices + 1)\t\(time)\t\(40 + row % 50)\t25.5\t3.8\tf\t0\n".utf8)
+            let time = RFC3339.string(Timestamp(seconds: 1_600_000_000 + Int64(batch / batchDevices * batchRows + row) * 10), .utc)
+            text += Array("\(batch % batchDevices + 1)\t\(time)\t\(40 + row % 50)\t25.5\t3.8\tf\t0\n".utf8)
         }
         let file = bench.directory + "/reports.tsv"
         try TextFile.write(file, text)

@@ -34,7 +34,8 @@ struct Settings {
         Setting(name: "HELIOGRAPH_KEEP_COMPLETED", fallback: "7", meaning: "days that completed jobs are kept, 1 to 3650"),
         Setting(name: "HELIOGRAPH_KEEP_FAILED", fallback: "30", meaning: "days that cancelled and discarded jobs are kept, 1 to 3650"),
         Setting(
-            name: "HELIOGRAPH_SECRET_KEY", fallback: "", meaning: "64 hex digits, the same for all processes; empty: a file of the data directory", isSecret: true),
+            name: "HELIOGRAPH_SECRET_KEY", fallback: "", meaning: "64 hex digits, the same for all processes; empty: a file of the data directory",
+            isSecret: true),
         Setting(name: "HELIOGRAPH_REQUIRE_EMAIL_VERIFICATION", fallback: "off", meaning: "on makes accounts only for addresses whose code was given"),
         Setting(name: "HELIOGRAPH_RECAPTCHA_SITE_KEY", fallback: "", meaning: "reCAPTCHA key for browsers; empty: nobody is asked"),
         Setting(name: "HELIOGRAPH_RECAPTCHA_SECRET", fallback: "", meaning: "reCAPTCHA key for the provider", isSecret: true),

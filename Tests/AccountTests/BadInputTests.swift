@@ -1,5 +1,6 @@
 import API
 import Bytes
+import Postgres
 import Reactor
 import TestSupport
 import Testing
@@ -15,7 +16,9 @@ import Testing
     }
 
     private static let long = JSONValue.string(String(repeating: "x", count: 5_000))
-    private static let emails: [JSONValue] = ["", "x", "a@b", "a b@c.co", "a@b.co\u{0}", "a@b.co\r\nBcc: d@e.co", "用户@例子.中国", .string(String(repeating: "a", count: 300) + "@b.co")]
+    private static let emails: [JSONValue] = [
+        "", "x", "a@b", "a b@c.co", "a@b.co\u{0}", "a@b.co\r\nBcc: d@e.co", "用户@例子.中国", .string(String(repeating: "a", count: 300) + "@b.co"),
+    ]
     private static let names: [JSONValue] = ["", "ab", "a b c", "a@b.co", "abc\u{0}", "<script>", "x'; --", .string(String(repeating: "x", count: 33))]
     private static let passwords: [JSONValue] = ["", "abc1", "abcdefgh", "12345678", "abcdefg1\u{0}", .string(String(repeating: "a1", count: 65))]
     private static let codes: [JSONValue] = ["12345", "1234567", "12345x", "１２３４５６", "12 456", "-12345"]
@@ -60,7 +63,10 @@ import Testing
             method: "PUT", path: "/api/v1/users/me", members: [("username", "anna"), ("metadata", ["a": 1])], required: [],
             wrong: [
                 ("username", names),
-                ("metadata", ["x", [], 1, true, ["a": "b\u{0}"], ["a\u{0}": 1], ["a": [["b": ["\u{0}"]]]], ["a": .string(String(repeating: "x", count: 16_384))]]),
+                (
+                    "metadata",
+                    ["x", [], 1, true, ["a": "b\u{0}"], ["a\u{0}": 1], ["a": [["b": ["\u{0}"]]]], ["a": .string(String(repeating: "x", count: 16_384))]]
+                ),
             ]),
         Form(
             method: "PUT", path: "/api/v1/users/me/password",
@@ -69,24 +75,25 @@ import Testing
             wrong: [("current_password", ["", "a\u{0}", long]), ("new_password", passwords), ("confirm_password", ["", "NewSecure1234!"])]),
     ]
 
+    private static func send(_ api: TestAPI, _ client: Client, _ form: Form, _ body: [UInt8], on loop: isolated EventLoop) async throws -> Answer {
+        try await api.request(form.method, form.path, [("Authorization", "Bearer \(client.access)")], body: body, on: loop)
+    }
+
     @Test func `each is refused with 400 and named, and nothing is done`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let anna = try await api.client("anna", on: loop)
-            func send(_ form: Form, _ body: [UInt8]) async throws -> Answer {
-                try await api.request(form.method, form.path, [("Authorization", "Bearer \(anna.access)")], body: body, on: loop)
-            }
             for form in Self.forms {
                 for body in ["", "{", "[]", "null", "7", "\"x\"", "{\"a\":1}x", "{'a':1}", String(repeating: "[", count: 10_000)] {
-                    let answer = try await send(form, Array(body.utf8))
+                    let answer = try await Self.send(api, anna, form, Array(body.utf8), on: loop)
                     #expect(answer.status == 400, "\(form.path) \(body.prefix(20)): \(answer.text)")
                     #expect(try answer.json()["code"]?.int == 400)
                 }
-                #expect(try await send(form, Array(#"{"email":""#.utf8) + [0xFF, 0xC0] + Array(#""}"#.utf8)).status == 400)
+                #expect(try await Self.send(api, anna, form, Array(#"{"email":""#.utf8) + [0xFF, 0xC0] + Array(#""}"#.utf8), on: loop).status == 400)
                 for name in form.required {
-                    for value in [nil, JSONValue.null] {
+                    for isNull in [false, true] {
                         var members = form.members.filter { $0.0 != name }
-                        if let value { members.append((name, value)) }
-                        let answer = try await send(form, Array(People.body(members).utf8))
+                        if isNull { members.append((name, .null)) }
+                        let answer = try await Self.send(api, anna, form, Array(People.body(members).utf8), on: loop)
                         #expect(answer.status == 400, "\(form.path) without \(name): \(answer.text)")
                         #expect(try answer.json()["message"]?.string == "缺少必需参数：\(name)")
                     }
@@ -95,7 +102,7 @@ import Testing
                     let types: [JSONValue] = name == "metadata" ? [] : [7, 1.5, true, false, ["x"], ["a": "b"], .array([])]
                     for value in values + types {
                         let members = form.members.filter { $0.0 != name } + [(name, value)]
-                        let answer = try await send(form, Array(People.body(members).utf8))
+                        let answer = try await Self.send(api, anna, form, Array(People.body(members).utf8), on: loop)
                         #expect(answer.status == 400, "\(form.path) \(name): \(answer.text)")
                         let message = try answer.json()["message"]?.string ?? ""
                         // An empty optional code is none at all; where a password is wrong, that it is given twice may be looked at first.
@@ -104,7 +111,8 @@ import Testing
                 }
             }
             let left = try await api.pool.query(
-                "SELECT (SELECT count(*) FROM heliograph.account) + (SELECT count(*) FROM heliograph.verification_code) + (SELECT count(*) FROM heliograph.job)")
+                "SELECT (SELECT count(*) FROM heliograph.account) + (SELECT count(*) FROM heliograph.verification_code) + (SELECT count(*) FROM heliograph.job)"
+            )
             #expect(try left.int(0, 0) == 1)
             let me = try await api.get("/api/v1/users/me", token: anna.access, on: loop).json()
             #expect(me["data"]?["username"]?.string == "anna")

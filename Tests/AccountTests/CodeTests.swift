@@ -13,7 +13,8 @@ import Testing
     @Test func `a code is kept hashed and sealed, and a job without it is there with it`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let body = People.body([("email", "New@Example.com"), ("purpose", "registration"), ("recaptcha_token", "...")])
-            let answer = try await api.request("POST", "/api/v1/auth/verification/send", [("Accept-Language", "en-US,zh;q=0.5")], body: Array(body.utf8), on: loop)
+            let answer = try await api.request(
+                "POST", "/api/v1/auth/verification/send", [("Accept-Language", "en-US,zh;q=0.5")], body: Array(body.utf8), on: loop)
             #expect(answer.status == 200, "\(answer.text)")
             #expect(try answer.json()["data"]?.object?.map(\.key) == ["message", "expires_in_minutes"])
             #expect(try answer.json()["data"]?["expires_in_minutes"]?.int == 10)
@@ -48,29 +49,42 @@ import Testing
         }
     }
 
+    private struct Asker {
+        let api: TestAPI
+
+        func verify(_ email: String, _ code: String, _ purpose: String = "registration", on loop: isolated EventLoop) async throws -> Int {
+            try await api.post("/api/v1/auth/verification/verify", CodeTests.verify(email, code, purpose), on: loop).status
+        }
+
+        func confirm(_ code: String, on loop: isolated EventLoop) async throws -> Answer {
+            let members: [(String, JSONValue)] = [
+                ("email", "anna@example.com"), ("code", .string(code)), ("new_password", "NewSecure123!"), ("confirm_password", "NewSecure123!"),
+            ]
+            return try await api.post("/api/v1/auth/password-reset/confirm", People.body(members), on: loop)
+        }
+    }
+
     @Test func `five wrong tries, ten minutes or a newer one end a code`() async throws {
         try await withAPI(People.setUp) { api, loop in
-            func verify(_ email: String, _ code: String, _ purpose: String = "registration") async throws -> Int {
-                try await api.post("/api/v1/auth/verification/verify", Self.verify(email, code, purpose), on: loop).status
-            }
+            let asker = Asker(api: api)
             try await api.askCode("a@example.com", on: loop)
             let first = try #require(try await api.code("a@example.com"))
-            for _ in 0..<4 { #expect(try await verify("a@example.com", other(first)) == 400) }
-            #expect(try await verify("A@example.com", first) == 200)
-            #expect(try await verify("a@example.com", first) == 200)
-            #expect(try await verify("a@example.com", first, "password_reset") == 400)
-            #expect(try await verify("b@example.com", first) == 400)
-            #expect(try await verify("a@example.com", other(first)) == 400)
-            #expect(try await verify("a@example.com", first) == 400)
+            for _ in 0..<4 { #expect(try await asker.verify("a@example.com", other(first), on: loop) == 400) }
+            #expect(try await asker.verify("A@example.com", first, on: loop) == 200)
+            #expect(try await asker.verify("a@example.com", first, on: loop) == 200)
+            #expect(try await asker.verify("a@example.com", first, "password_reset", on: loop) == 400)
+            #expect(try await asker.verify("b@example.com", first, on: loop) == 400)
+            #expect(try await asker.verify("a@example.com", other(first), on: loop) == 400)
+            #expect(try await asker.verify("a@example.com", first, on: loop) == 400)
 
             try await api.age(codes: 61, on: loop)
             try await api.askCode("a@example.com", on: loop)
             let second = try #require(try await api.code("a@example.com"))
-            if second != first { #expect(try await verify("a@example.com", first) == 400) }
+            if second != first { #expect(try await asker.verify("a@example.com", first, on: loop) == 400) }
             try await api.age(codes: 590, on: loop)
-            #expect(try await verify("a@example.com", second) == 200)
+            #expect(try await asker.verify("a@example.com", second, on: loop) == 200)
             try await api.age(codes: 11, on: loop)
-            #expect(try await verify("a@example.com", second) == 400)
+            #expect(try await asker.verify("a@example.com", second, on: loop) == 400)
             // What was verified expires too.
             let register = People.registration("anna", [("email", "a@example.com"), ("verification_code", .string(second))])
             #expect(try await api.post("/api/v1/users/register", register, on: loop).status == 400)
@@ -81,7 +95,8 @@ import Testing
         try await withAPI(People.setUp) { api, loop in
             _ = try await api.client("known", on: loop)
             let cases: [(path: String, purpose: String, mailed: String)] = [
-                ("/api/v1/auth/verification/send", "registration", "unknown@example.com"), ("/api/v1/auth/password-reset/send", "password_reset", "known@example.com"),
+                ("/api/v1/auth/verification/send", "registration", "unknown@example.com"),
+                ("/api/v1/auth/password-reset/send", "password_reset", "known@example.com"),
             ]
             for (path, purpose, mailed) in cases {
                 for turn in 0..<2 {
@@ -91,14 +106,17 @@ import Testing
                         let answer = try await api.post(path, body, on: loop)
                         #expect(answer.status == (turn == 0 ? 200 : 429))
                         let json = try answer.json()
-                        seen.append("\(json["code"]?.int ?? 0) \(json["message"]?.string ?? "") \(json["data"].map { String(decoding: $0.bytes, as: UTF8.self) } ?? "")")
+                        seen.append(
+                            "\(json["code"]?.int ?? 0) \(json["message"]?.string ?? "") \(json["data"].map { String(decoding: $0.bytes, as: UTF8.self) } ?? "")"
+                        )
                         let wrong = try await api.post("/api/v1/auth/verification/verify", Self.verify("\(name)@example.com", "000000", purpose), on: loop)
                         seen[seen.count - 1] += " \(wrong.status) \(try wrong.json()["message"]?.string ?? "")"
                     }
                     #expect(seen[0] == seen[1] || seen[1].contains(" 200 "), "\(seen)")
                 }
                 for name in ["known@example.com", "unknown@example.com"] {
-                    #expect((try await api.code(name, purpose) != nil) == (name == mailed), "\(purpose) \(name)")
+                    let code = try await api.code(name, purpose)
+                    #expect((code != nil) == (name == mailed), "\(purpose) \(name)")
                     let jobs = try await api.pool.query(
                         "SELECT count(*) FROM heliograph.job WHERE args ->> 'email' = $1 AND args ->> 'purpose' = $2", Parameters(name, purpose))
                     #expect(try jobs.int(0, 0) == (name == mailed ? 1 : 0))
@@ -110,20 +128,16 @@ import Testing
     @Test func `a new password by code ends all sessions`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let anna = try await api.client("anna", on: loop)
-            try await api.sql("INSERT INTO heliograph.token (hash, scope, account, label) SELECT sha256('ops'), 'admin', number, 'login' FROM heliograph.account", on: loop)
+            try await api.sql(
+                "INSERT INTO heliograph.token (hash, scope, account, label) SELECT sha256('ops'), 'admin', number, 'login' FROM heliograph.account", on: loop)
             #expect(try await api.post("/api/v1/auth/password-reset/send", #"{"email":"Anna@example.com","recaptcha_token":"..."}"#, on: loop).status == 200)
             let code = try #require(try await api.code("anna@example.com", "password_reset"))
-            func confirm(_ code: String, _ password: String = "NewSecure123!") async throws -> Answer {
-                let members: [(String, JSONValue)] = [
-                    ("email", "anna@example.com"), ("code", .string(code)), ("new_password", .string(password)), ("confirm_password", .string(password)),
-                ]
-                return try await api.post("/api/v1/auth/password-reset/confirm", People.body(members), on: loop)
-            }
-            #expect(try await confirm(other(code)).status == 400)
+            let asker = Asker(api: api)
+            #expect(try await asker.confirm(other(code), on: loop).status == 400)
             #expect(try await api.status(anna.access, on: loop) == 200)
-            let done = try await confirm(code)
+            let done = try await asker.confirm(code, on: loop)
             #expect(done.status == 200, "\(done.text)")
-            #expect(try await confirm(code).status == 400)
+            #expect(try await asker.confirm(code, on: loop).status == 400)
             #expect(try await api.status(anna.access, on: loop) == 401)
             #expect(try await api.refresh(anna.refresh, on: loop).status == 401)
             let tokens = try await api.pool.query("SELECT count(*) FROM heliograph.token")

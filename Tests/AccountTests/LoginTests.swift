@@ -25,7 +25,8 @@ import Testing
                 #expect(try me.json()["data"] == data["user"])
             }
             let sessions = try await api.pool.query(
-                "SELECT count(*) FILTER (WHERE device_info = 'Chrome on macOS' AND address = '127.0.0.1' AND expires_at > now() + interval '6 days') FROM heliograph.session")
+                "SELECT count(*) FILTER (WHERE device_info = 'Chrome on macOS' AND address = '127.0.0.1' AND expires_at > now() + interval '6 days') FROM heliograph.session"
+            )
             #expect(try sessions.int(0, 0) == 4)
         }
     }

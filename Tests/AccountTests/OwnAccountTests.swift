@@ -32,18 +32,21 @@ import Testing
         }
     }
 
+    private static func change(_ api: TestAPI, _ client: Client, from current: String, on loop: isolated EventLoop) async throws -> Answer {
+        let members: [(String, JSONValue)] = [
+            ("current_password", .string(current)), ("new_password", "NewSecure456!"), ("confirm_password", "NewSecure456!"),
+        ]
+        return try await api.put("/api/v1/users/me/password", People.body(members), token: client.access, on: loop)
+    }
+
     @Test func `a new password needs the old one and ends the other sessions`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let anna = try await api.client("anna", on: loop)
             let other = try await api.logIn("anna", on: loop)
-            func change(_ current: String, _ new: String = "NewSecure456!") async throws -> Answer {
-                let members: [(String, JSONValue)] = [("current_password", .string(current)), ("new_password", .string(new)), ("confirm_password", .string(new))]
-                return try await api.put("/api/v1/users/me/password", People.body(members), token: anna.access, on: loop)
-            }
-            let wrong = try await change("OldPass123!")
+            let wrong = try await Self.change(api, anna, from: "OldPass123!", on: loop)
             #expect(wrong.status == 400)
             #expect(try wrong.json()["message"]?.string?.contains("current_password") == true)
-            let done = try await change(People.password)
+            let done = try await Self.change(api, anna, from: People.password, on: loop)
             #expect(done.status == 200, "\(done.text)")
             #expect(try done.json()["data"]?.isNull == true)
             #expect(try await api.status(anna.access, on: loop) == 200)
@@ -51,7 +54,7 @@ import Testing
             #expect(try await api.status(other.access, on: loop) == 401)
             #expect(try await api.refresh(other.refresh, on: loop).status == 401)
             _ = try await api.logIn("anna", password: "NewSecure456!", on: loop)
-            #expect(try await change(People.password).status == 400)
+            #expect(try await Self.change(api, anna, from: People.password, on: loop).status == 400)
         }
     }
 

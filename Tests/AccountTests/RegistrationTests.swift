@@ -51,25 +51,26 @@ import Testing
         }
     }
 
+    private static func register(_ api: TestAPI, _ name: String, _ code: JSONValue?, on loop: isolated EventLoop) async throws -> Answer {
+        let more: [(String, JSONValue)] = code.map { [("verification_code", $0)] } ?? []
+        return try await api.post("/api/v1/users/register", People.registration(name, more), on: loop)
+    }
+
     @Test func `where addresses are verified an account needs the code that was mailed, once`() async throws {
         try await withAPI(People.verified) { api, loop in
             let config = try await api.get("/api/v1/auth/registration/config", on: loop).json()["data"]
             #expect(config == ["require_email_verification": true, "require_recaptcha": false, "recaptcha_site_key": nil])
-            func register(_ name: String, _ code: JSONValue?) async throws -> Answer {
-                let more: [(String, JSONValue)] = code.map { [("verification_code", $0)] } ?? []
-                return try await api.post("/api/v1/users/register", People.registration(name, more), on: loop)
-            }
-            #expect(try await register("anna", nil).status == 400)
-            #expect(try await register("anna", "123456").status == 400)
+            #expect(try await Self.register(api, "anna", nil, on: loop).status == 400)
+            #expect(try await Self.register(api, "anna", "123456", on: loop).status == 400)
             try await api.askCode("anna@example.com", on: loop)
             let code = try #require(try await api.code("anna@example.com"))
-            #expect(try await register("anna", .string(other(code))).status == 400)
-            #expect(try await register("berta", .string(code)).status == 400)
+            #expect(try await Self.register(api, "anna", .string(other(code)), on: loop).status == 400)
+            #expect(try await Self.register(api, "berta", .string(code), on: loop).status == 400)
             let verify = People.body([("email", "anna@example.com"), ("code", .string(code)), ("purpose", "registration")])
             let verified = try await api.post("/api/v1/auth/verification/verify", verify, on: loop)
             #expect(verified.status == 200)
             #expect(try verified.json()["data"]?["message"]?.string != nil)
-            let made = try await register("anna", .string(code))
+            let made = try await Self.register(api, "anna", .string(code), on: loop)
             #expect(made.status == 201, "\(made.text)")
             #expect(try made.json()["data"]?["email_verified"]?.bool == true)
             // Used up.

@@ -23,7 +23,10 @@ import Testing
         for name in ["abc", "约翰123", "Ünïcode", "a.b-c_d", String(repeating: "x", count: 32), "123"] {
             #expect(RegistrationRules.isUsername(name), "\(name)")
         }
-        for name in ["", "ab", String(repeating: "x", count: 33), "a b", "a@b", "a\u{0}b", "a\nb", "<b>x", "a'b;", "a/b", "😀😀😀", "ab\u{202E}", "ab\u{200B}", "e\u{301}xx"] {
+        for name in [
+            "", "ab", String(repeating: "x", count: 33), "a b", "a@b", "a\u{0}b", "a\nb", "<b>x", "a'b;", "a/b", "😀😀😀", "ab\u{202E}", "ab\u{200B}",
+            "e\u{301}xx",
+        ] {
             #expect(!RegistrationRules.isUsername(name), "\(name.debugDescription)")
         }
     }
@@ -94,7 +97,8 @@ import Testing
         let parts = good.split(separator: ".").map(String.init)
         let claims = #"{"sub":"account","sid":"session","iat":1000,"exp":99999999999}"#
         let cases: [(String, WebToken.Fault)] = [
-            ("", .malformed), ("a.b", .malformed), ("a.b.c", .malformed), ("a.b.c.d", .malformed), (good + ".x", .malformed), (parts[0] + "." + parts[1], .malformed),
+            ("", .malformed), ("a.b", .malformed), ("a.b.c", .malformed), ("a.b.c.d", .malformed), (good + ".x", .malformed),
+            (parts[0] + "." + parts[1], .malformed),
             (String(repeating: "a", count: 2_000), .malformed), (parts[0] + "." + parts[1] + ".", .signature), (parts[0] + "." + parts[1] + ".%%%", .signature),
             (Self.forged(#"{"alg":"none","typ":"JWT","kid":"k1"}"#, claims, signature: ""), .algorithm),
             (Self.forged(#"{"alg":"None","kid":"k1"}"#, claims, signature: ""), .algorithm), (Self.forged(#"{"alg":"HS512","kid":"k1"}"#, claims), .algorithm),

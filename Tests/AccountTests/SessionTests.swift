@@ -25,7 +25,8 @@ import Testing
             #expect(try await api.status(third.access, on: loop) == 401)
             #expect(try await api.refresh(third.refresh, on: loop).status == 401)
             #expect(try await api.status(beside.access, on: loop) == 200)
-            let stored = try await api.pool.query("SELECT count(*) FROM heliograph.refresh_token WHERE strpos(refresh_token::text, $1) > 0", Parameters(third.refresh))
+            let stored = try await api.pool.query(
+                "SELECT count(*) FROM heliograph.refresh_token WHERE strpos(refresh_token::text, $1) > 0", Parameters(third.refresh))
             #expect(try stored.int(0, 0) == 0)
         }
     }
@@ -59,19 +60,20 @@ import Testing
         }
     }
 
+    private static func logOut(_ api: TestAPI, _ token: String, _ access: String?, on loop: isolated EventLoop) async throws -> Answer {
+        try await api.post("/api/v1/users/logout", People.body([("refresh_token", .string(token))]), token: access, on: loop)
+    }
+
     @Test func `a log-out ends the session of its refresh token, and nobody else's`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let anna = try await api.client("anna", on: loop)
             let second = try await api.logIn("anna", on: loop)
             let berta = try await api.client("berta", on: loop)
-            func logOut(_ token: String, _ access: String?) async throws -> Answer {
-                try await api.post("/api/v1/users/logout", People.body([("refresh_token", .string(token))]), token: access, on: loop)
-            }
-            #expect(try await logOut(anna.refresh, nil).status == 401)
-            #expect(try await logOut("unknown", anna.access).status == 200)
-            #expect(try await logOut(berta.refresh, anna.access).status == 200)
+            #expect(try await Self.logOut(api, anna.refresh, nil, on: loop).status == 401)
+            #expect(try await Self.logOut(api, "unknown", anna.access, on: loop).status == 200)
+            #expect(try await Self.logOut(api, berta.refresh, anna.access, on: loop).status == 200)
             for client in [anna, second, berta] { #expect(try await api.status(client.access, on: loop) == 200) }
-            let done = try await logOut(anna.refresh, anna.access)
+            let done = try await Self.logOut(api, anna.refresh, anna.access, on: loop)
             #expect(done.status == 200)
             #expect(try done.json()["data"]?.isNull == true)
             #expect(try await api.status(anna.access, on: loop) == 401)
@@ -96,26 +98,32 @@ import Testing
         }
     }
 
+    private static let nobody = "00000000-0000-4000-8000-000000000000"
+
+    private static func keyAndSession(_ api: TestAPI) async throws -> (WebToken.Key, String) {
+        let rows = try await api.pool.query("SELECT kid, secret, (SELECT id::text FROM heliograph.session) FROM heliograph.signing_key")
+        return (WebToken.Key(id: try rows.string(0, 0), secret: try rows.bytes(0, 1)), try rows.string(0, 2))
+    }
+
     @Test func `access tokens that are expired, tampered, unsigned, foreign or missing are refused`() async throws {
         try await withAPI(People.setUp) { api, loop in
             let client = try await api.client("anna", on: loop)
-            let row = try await api.pool.query("SELECT kid, secret, (SELECT id::text FROM heliograph.session) FROM heliograph.signing_key")
-            let key = WebToken.Key(id: try row.string(0, 0), secret: try row.bytes(0, 1))
-            let session = try row.string(0, 2)
             let now = Clock.wall.seconds
-            func token(_ change: (inout WebToken) -> Void, _ key: WebToken.Key) -> String {
-                var token = WebToken(account: client.id, session: session, issuedAt: now - 10, expiresAt: now + 60)
-                change(&token)
-                return token.signed(with: key)
-            }
-            #expect(try await api.status(token({ _ in }, key), on: loop) == 200)
+            let (key, session) = try await Self.keyAndSession(api)
+            let good = WebToken(account: client.id, session: session, issuedAt: now - 10, expiresAt: now + 60)
+            #expect(try await api.status(good.signed(with: key), on: loop) == 200)
+            var expired = good
+            expired.expiresAt = now - 1
+            var otherSession = good
+            otherSession.session = Self.nobody
+            var otherAccount = good
+            otherAccount.account = Self.nobody
             let claims = client.access.split(separator: ".")[1]
-            let nobody = "00000000-0000-4000-8000-000000000000"
             let cases: [(String, String)] = [
-                (token({ $0.expiresAt = now - 1 }, key), "认证失败：令牌已过期"),
-                (token({ _ in }, WebToken.Key(id: "foreign", secret: key.secret)), "认证失败：令牌无效"),
-                (token({ _ in }, WebToken.Key(id: key.id, secret: Secret.bytes(32))), "认证失败：令牌无效"),
-                (token({ $0.session = nobody }, key), "认证失败：令牌已失效"), (token({ $0.account = nobody }, key), "认证失败：令牌已失效"),
+                (expired.signed(with: key), "认证失败：令牌已过期"),
+                (good.signed(with: WebToken.Key(id: "foreign", secret: key.secret)), "认证失败：令牌无效"),
+                (good.signed(with: WebToken.Key(id: key.id, secret: Secret.bytes(32))), "认证失败：令牌无效"),
+                (otherSession.signed(with: key), "认证失败：令牌已失效"), (otherAccount.signed(with: key), "认证失败：令牌已失效"),
                 (Base64Text.url(#"{"alg":"none","typ":"JWT"}"#) + ".\(claims).", "认证失败：令牌无效"),
                 (Base64Text.url(#"{"alg":"none","kid":"\#(key.id)"}"#) + ".\(claims).", "认证失败：令牌无效"), (client.access + "x", "认证失败：令牌无效"),
                 (client.refresh, "认证失败：令牌无效"), ("x", "认证失败：令牌无效"),
@@ -126,7 +134,8 @@ import Testing
                 #expect(try answer.json()["message"]?.string == message, "\(token.prefix(60))")
                 #expect(answer["www-authenticate"] == "Bearer realm=\"heliograph\", error=\"invalid_token\"")
             }
-            for fields in [[], [("Authorization", "Basic \(client.access)")], [("Authorization", client.access)]] {
+            let without: [[(String, String)]] = [[], [("Authorization", "Basic \(client.access)")], [("Authorization", client.access)]]
+            for fields in without {
                 let answer = try await api.request("GET", "/api/v1/users/me", fields, on: loop)
                 #expect(answer.status == 401)
                 #expect(try answer.json()["message"]?.string == "认证失败：缺少令牌")
