@@ -6,7 +6,7 @@ import Simulation
 /// Battery reports of devices with keys, and their history. References: FastAPI with the same checks and statements, and COPY of the same rows.
 enum BatteryBench {
     static let names = ["battery.report", "battery.batch", "battery.history"]
-    static let devices = 5_000
+    static let devices = 500
     /// Devices of the batches.
     static let batchDevices = 100
     static let historyRows = 10_000

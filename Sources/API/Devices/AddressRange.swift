@@ -12,7 +12,9 @@ struct AddressRange: Hashable {
     init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         // inet_pton reads a C string: a NUL would end it early.
-        guard text.utf8.count <= 64, !text.utf8.contains(0), let address = parts.first.map(String.init), let (bytes, width) = Self.bytes(address) else { return nil }
+        guard text.utf8.count <= 64, !text.utf8.contains(0), let address = parts.first.map(String.init), let (bytes, width) = Self.bytes(address) else {
+            return nil
+        }
         var bits = width
         if parts.count == 2 {
             guard (1...3).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy({ $0 &- 0x30 < 10 }), let given = Int(parts[1]), given <= width else {

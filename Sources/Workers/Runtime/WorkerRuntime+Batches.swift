@@ -4,6 +4,10 @@ import ZeroMQ
 
 /// Ingest: batches that arrive while a group is being committed form the next group. Under load one commit carries many.
 extension WorkerRuntime {
+    /// What is worth a commit of its own beside another: bytes, or batches.
+    private static let muchBytes = 64 << 10
+    private static let manyBatches = 16
+
     func acceptBatch(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
         let name = view.nameString
         guard streams[name] != nil else {
@@ -11,12 +15,23 @@ extension WorkerRuntime {
             client.send(Header(.refused, requestID: view.header.requestID), payload: refusal.payload, link: link, on: loop)
             return
         }
-        streams[name]?.waiting.append(IngestBatch(id: view.header.requestID, link: link, payload: view.payloadArray))
-        startGroups(name, on: loop)
+        let batch = IngestBatch(id: view.header.requestID, link: link, payload: view.payloadArray)
+        streams[name]?.waitingBytes += batch.payload.count
+        streams[name]?.waiting.append(batch)
+        // What arrived together is committed together.
+        guard streams[name]?.isStarting == false else { return }
+        streams[name]?.isStarting = true
+        loop.atEndOfTick { [self] in
+            streams[name]?.isStarting = false
+            startGroups(name, on: loop)
+        }
     }
 
+    /// Beside one group another one is worth a commit only when there is much to commit: small ones wait for one another.
     private func startGroups(_ name: String, on loop: isolated EventLoop) {
-        while let stream = streams[name], stream.running < options.groups, !stream.waiting.isEmpty {
+        while let stream = streams[name], !stream.waiting.isEmpty,
+            stream.running == 0 || (stream.running < options.groups && (stream.waitingBytes >= Self.muchBytes || stream.waiting.count >= Self.manyBatches))
+        {
             let group = takeGroup(name)
             streams[name]?.running += 1
             loop.spawn { await self.commit(group, name, on: loop) }
@@ -32,6 +47,7 @@ extension WorkerRuntime {
             count += 1
         }
         streams[name]?.waiting.removeFirst(count)
+        streams[name]?.waitingBytes -= bytes
         return Array(waiting.prefix(count))
     }
 

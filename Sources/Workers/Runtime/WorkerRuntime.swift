@@ -41,7 +41,9 @@ public final class WorkerRuntime: WorkDelegate {
     struct StreamState {
         var handler: BatchHandler
         var waiting: [IngestBatch] = []
+        var waitingBytes = 0
         var running = 0
+        var isStarting = false
     }
 
     public let options: WorkerOptions
