@@ -65,8 +65,8 @@ let package = Package(
 
         // What tests of several targets share.
         .target(
-            name: "TestSupport", dependencies: ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API"],
-            path: "Tests/Support", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API"],
+            path: "Tests/Support", exclude: ["smtp_server.py"], swiftSettings: strict),
         tests("BytesTests", ["Bytes"]),
         tests("ProtocolTests", ["Bytes", "Protocol"]),
         tests("HTTPTests", ["Bytes", "HTTP"]),
@@ -80,10 +80,7 @@ let package = Package(
             "BatteryTests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
-        .testTarget(
-            name: "MailTests",
-            dependencies: ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"],
-            exclude: ["smtp_server.py"], swiftSettings: strict),
+        tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(

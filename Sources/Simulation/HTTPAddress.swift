@@ -10,7 +10,7 @@ public struct HTTPAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     let place: Place
-    let port: UInt16
+    package let port: UInt16
     /// What goes into `Host`.
     public let description: String
 

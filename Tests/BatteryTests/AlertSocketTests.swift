@@ -14,10 +14,10 @@ import Testing
             let one = try await world.device(1)
             let two = try await world.device(2)
             let token = try await world.accessToken("owner")
-            let owner = try await AlertSocket(world.api, "/api/ws?topics=alerts.*", [("Authorization", "Bearer \(token)")], on: loop)
-            let friend = try await AlertSocket(world.api, "/api/ws?access_token=\(try await world.accessToken("friend"))&topics=alerts.*", on: loop)
-            let stranger = try await AlertSocket(world.api, "/api/ws?access_token=\(try await world.accessToken("stranger"))&topics=alerts.\(one),*", on: loop)
-            let nobody = try await AlertSocket(world.api, "/api/ws?topics=*", on: loop)
+            let owner = try await TestSocket(port: world.api.port, "/api/ws?topics=alerts.*", [("Authorization", "Bearer \(token)")], on: loop)
+            let friend = try await TestSocket(port: world.api.port, "/api/ws?access_token=\(try await world.accessToken("friend"))&topics=alerts.*", on: loop)
+            let stranger = try await TestSocket(port: world.api.port, "/api/ws?access_token=\(try await world.accessToken("stranger"))&topics=alerts.\(one),*", on: loop)
+            let nobody = try await TestSocket(port: world.api.port, "/api/ws?topics=*", on: loop)
             for socket in [owner, friend, stranger, nobody] { _ = try await socket.subscribe("charging.none") }
 
             #expect(try await world.report(BatteryWorld.row(15, minute: 0), key: "zk_2", on: loop).status == 200)
@@ -51,11 +51,11 @@ import Testing
                 #expect(
                     try await world.api.request("GET", "/api/ws?topics=\(topic)", upgrade + [("Connection", "Upgrade")], on: loop).status == 401, "\(topic)")
             }
-            let open = try await AlertSocket(world.api, "/api/ws?topics=charging.*", on: loop)
+            let open = try await TestSocket(port: world.api.port, "/api/ws?topics=charging.*", on: loop)
             #expect(try await open.subscribe("alerts.*")?.contains(#""code":"unauthorized""#) == true)
             open.wire.end()
             for token in ["a.b.c", "hga_x"] {
-                let bad = try await AlertSocket(world.api, "/api/ws?topics=alerts.*&access_token=\(token)", on: loop)
+                let bad = try await TestSocket(port: world.api.port, "/api/ws?topics=alerts.*&access_token=\(token)", on: loop)
                 #expect(try await bad.next() == nil)
                 #expect(bad.closeCode == .policyViolation)
             }
@@ -65,7 +65,7 @@ import Testing
     @Test func `a share that is taken back is heard no more, and who logs out is cut off`() async throws {
         try await withBattery { world, loop in
             try await world.rule("low_battery", cooldown: 1)
-            let friend = try await AlertSocket(world.api, "/api/ws?access_token=\(try await world.accessToken("friend"))&topics=alerts.*", on: loop)
+            let friend = try await TestSocket(port: world.api.port, "/api/ws?access_token=\(try await world.accessToken("friend"))&topics=alerts.*", on: loop)
             _ = try await friend.subscribe("charging.none")
             _ = try await world.sql("DELETE FROM heliograph.device_share")
             #expect(try await world.report(BatteryWorld.row(15, minute: 0), on: loop).status == 200)

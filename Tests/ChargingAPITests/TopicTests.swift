@@ -9,51 +9,6 @@ import ZeroMQ
 @testable import API
 
 @Suite struct TopicTests {
-    /// A WebSocket to the API: reads text messages, remembers how it ended.
-    final class Socket {
-        let wire: Wire
-        private var decoder = WebSocketDecoder(.client, maxMessage: 1 << 20)
-        private var messages: [String] = []
-        var closeCode: CloseCode?
-
-        init(_ api: TestAPI, _ target: String, _ fields: [(String, String)] = [], on loop: isolated EventLoop) async throws {
-            wire = try Wire(port: api.port, on: loop)
-            wire.send(WebSocketHandshake.request(host: "localhost", target: target, nonce: Array(repeating: 7, count: 16), fields: fields))
-            await wire.wait { Self.headEnd($0.received) != nil }
-            let head = String(decoding: wire.take(Self.headEnd(wire.received) ?? 0), as: UTF8.self)
-            guard head.hasPrefix("HTTP/1.1 101 ") else { throw Overdue(what: "101, but: \(head)") }
-        }
-
-        private static func headEnd(_ bytes: [UInt8]) -> Int? {
-            guard bytes.count > 3 else { return nil }
-            for i in 0..<(bytes.count - 3) where bytes[i] == 13 && bytes[i + 2] == 13 { return i + 4 }
-            return nil
-        }
-
-        /// The next text message; nil at the end.
-        func next() async throws -> String? {
-            while true {
-                if !messages.isEmpty { return messages.removeFirst() }
-                if closeCode != nil { return nil }
-                await wire.wait { !$0.received.isEmpty }
-                if wire.received.isEmpty { return nil }
-                let bytes = wire.take(wire.received.count)
-                try bytes.withUnsafeBufferPointer { buffer in
-                    var position = 0
-                    while let event = try decoder.next(buffer, at: &position) {
-                        switch event {
-                        case .text(let text): messages.append(String(decoding: text, as: UTF8.self))
-                        case .close(let code, _): closeCode = code
-                        default: break
-                        }
-                    }
-                }
-            }
-        }
-
-        func send(_ text: String) { wire.send(WebSocketFrame.text(text, mask: 0x0102_0304)) }
-    }
-
     @Test func `clients get last values first, then readings and warnings under the meter's topic`() async throws {
         try await withAPI { api, loop in
             let fleet = try await TestFleet.start(api, on: loop) { _, _ in }
@@ -67,7 +22,7 @@ import ZeroMQ
             // Each loop's bridge has them once its snapshot is there.
             var last: Set<String> = []
             try await eventually("last values", on: loop) {
-                let socket = try await Socket(api, "/api/ws?topics=charging.A", on: loop)
+                let socket = try await TestSocket(port: api.port, "/api/ws?topics=charging.A", on: loop)
                 socket.send(#"{"subscribe":["charging.none"]}"#)
                 last = []
                 while let message = try await socket.next(), !message.contains("subscribed") { last.insert(message) }
@@ -76,7 +31,7 @@ import ZeroMQ
             }
             #expect(last == [#"{"topic":"charging.A","type":"reading","data":{"i":2}}"#, #"{"topic":"charging.A","type":"warning","data":{"level":"red"}}"#])
 
-            let socket = try await Socket(api, "/api/ws?topics=charging.*", on: loop)
+            let socket = try await TestSocket(port: api.port, "/api/ws?topics=charging.*", on: loop)
             socket.send(#"{"subscribe":["charging.none"]}"#)
             while let message = try await socket.next(), !message.contains("subscribed") {}
             publish("charging.B", #"{"type":"reading","data":{"i":4}}"#)
@@ -117,12 +72,12 @@ import ZeroMQ
     @Test func `in production a socket needs a good token, in the header or the query`() async throws {
         try await withAPI(.production) { api, loop in
             try await api.addTokens(on: loop)
-            await #expect(throws: Overdue.self) { _ = try await Socket(api, "/api/ws?topics=charging.*", on: loop) }
-            let wrong = try await Socket(api, "/api/ws?topics=charging.*&access_token=wrong", on: loop)
+            await #expect(throws: Overdue.self) { _ = try await TestSocket(port: api.port, "/api/ws?topics=charging.*", on: loop) }
+            let wrong = try await TestSocket(port: api.port, "/api/ws?topics=charging.*&access_token=wrong", on: loop)
             #expect(try await wrong.next() == nil)
             #expect(wrong.closeCode == .policyViolation)
             for (target, fields) in [("/api/ws?access_token=ingest-token", []), ("/api/ws", [("Authorization", "Bearer admin-token")])] {
-                let socket = try await Socket(api, target, fields, on: loop)
+                let socket = try await TestSocket(port: api.port, target, fields, on: loop)
                 // Spoken before the token is known: kept and answered after.
                 socket.send(#"{"subscribe":["charging.A"]}"#)
                 #expect(try await socket.next() == #"{"subscribed":["charging.*","charging.A"]}"#)

@@ -166,7 +166,7 @@ import Testing
     }
 
     @Test func filesAreWholeAndTheOwnersOnly() async throws {
-        let directory = try temporaryDirectory()
+        let directory = try temporaryDirectory("/tmp/heliograph-mail-")
         let sender = FileSender(directory: directory)
         let envelope = try Self.envelope("ok@b.example")
         for _ in 0..<3 {

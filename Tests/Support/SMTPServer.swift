@@ -1,18 +1,17 @@
-import Bytes
+package import Bytes
 import CLinux
 import Glibc
-import Reactor
-import TestSupport
-import Workers
+package import Reactor
+package import Workers
 
 /// A real SMTP server (aiosmtpd) as a child process; what it does with a mail, the recipient's local part says: see smtp_server.py.
-final class SMTPServer {
-    static let username = "mailer"
-    static let password = "geheim; 密码"
+package final class SMTPServer {
+    package static let username = "mailer"
+    package static let password = "geheim; 密码"
 
-    let directory: String
+    package let directory: String
     /// What it has said since its ports: mails that it has taken, and `stalled`.
-    private(set) var said: [JSONValue] = []
+    package private(set) var said: [JSONValue] = []
     private var ports: JSONValue?
     private let pid: pid_t
     private let input: Int32
@@ -23,14 +22,14 @@ final class SMTPServer {
     /// Debian's own Python: it is the one that has aiosmtpd.
     private static let python = "/usr/bin/python3"
 
-    static func start(on loop: isolated EventLoop) async throws -> SMTPServer {
+    package static func start(on loop: isolated EventLoop) async throws -> SMTPServer {
         let server = try SMTPServer(on: loop)
         try await eventually("the ports of the SMTP server", seconds: 60, on: loop) { server.ports != nil }
         return server
     }
 
     private init(on loop: isolated EventLoop) throws {
-        directory = try temporaryDirectory()
+        directory = try temporaryDirectory("/tmp/heliograph-mail-")
         var toChild: [Int32] = [0, 0]
         var fromChild: [Int32] = [0, 0]
         guard pipe2(&toChild, O_CLOEXEC) == 0, pipe2(&fromChild, O_CLOEXEC) == 0 else { throw Overdue(what: "no pipe") }
@@ -39,7 +38,7 @@ final class SMTPServer {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
         posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
-        let command: [String] = [Self.python, projectRoot + "/Tests/MailTests/smtp_server.py", directory]
+        let command: [String] = [Self.python, projectRoot + "/Tests/Support/smtp_server.py", directory]
         let environment: [String] = ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"]
         let argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         let envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
@@ -75,11 +74,11 @@ final class SMTPServer {
         }
     }
 
-    func port(_ name: String) -> Int { ports?[name]?.int ?? 0 }
+    package func port(_ name: String) -> Int { ports?[name]?.int ?? 0 }
 
-    var mails: [JSONValue] { said.filter { $0["mail"] != nil } }
+    package var mails: [JSONValue] { said.filter { $0["mail"] != nil } }
 
-    func settings(
+    package func settings(
         _ port: String, _ security: SMTPSettings.Security, host: String = "localhost", login: Bool = false, ca: String = "localhost", timeoutMs: Int = 20_000
     ) -> SMTPSettings {
         SMTPSettings(
@@ -87,7 +86,7 @@ final class SMTPServer {
             caFile: "\(directory)/\(ca).pem", timeoutMs: timeoutMs, helo: "heliograph.example")
     }
 
-    func stop(on loop: isolated EventLoop) {
+    package func stop(on loop: isolated EventLoop) {
         if let watch { loop.unwatch(watch) }
         watch = nil
     }
@@ -97,12 +96,12 @@ final class SMTPServer {
         waitpid(pid, nil, 0)
         close(input)
         close(output)
-        removeDirectory(directory)
+        removeTree(directory)
     }
 }
 
 /// Runs a body with a server of its own, on a loop of its own.
-func withServer(_ body: @Sendable (SMTPServer, isolated EventLoop) async throws -> Void) async throws {
+package func withServer(_ body: @Sendable (SMTPServer, isolated EventLoop) async throws -> Void) async throws {
     let loop = EventLoop(name: "mail test")
     defer { loop.stop() }
     try await loop.run { loop in
@@ -110,37 +109,4 @@ func withServer(_ body: @Sendable (SMTPServer, isolated EventLoop) async throws 
         defer { server.stop(on: loop) }
         try await body(server, loop)
     }
-}
-
-func temporaryDirectory() throws -> String {
-    var template = Array("/tmp/heliograph-mail-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw Overdue(what: "a temporary directory") }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
-
-func names(in directory: String) -> [String] {
-    guard let folder = opendir(directory) else { return [] }
-    defer { closedir(folder) }
-    var names: [String] = []
-    while let entry = readdir(folder) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted()
-}
-
-func contents(of path: String) -> [UInt8] {
-    let fd = open(path, O_RDONLY | O_CLOEXEC)
-    defer { close(fd) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    while case let n = Glibc.read(fd, &buffer, buffer.count), n > 0 { bytes += buffer[..<n] }
-    return bytes
-}
-
-private func removeDirectory(_ directory: String) {
-    for name in names(in: directory) { unlink("\(directory)/\(name)") }
-    rmdir(directory)
 }
