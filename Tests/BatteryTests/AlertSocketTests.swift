@@ -16,7 +16,8 @@ import Testing
             let token = try await world.accessToken("owner")
             let owner = try await TestSocket(port: world.api.port, "/api/ws?topics=alerts.*", [("Authorization", "Bearer \(token)")], on: loop)
             let friend = try await TestSocket(port: world.api.port, "/api/ws?access_token=\(try await world.accessToken("friend"))&topics=alerts.*", on: loop)
-            let stranger = try await TestSocket(port: world.api.port, "/api/ws?access_token=\(try await world.accessToken("stranger"))&topics=alerts.\(one),*", on: loop)
+            let stranger = try await TestSocket(
+                port: world.api.port, "/api/ws?access_token=\(try await world.accessToken("stranger"))&topics=alerts.\(one),*", on: loop)
             let nobody = try await TestSocket(port: world.api.port, "/api/ws?topics=*", on: loop)
             for socket in [owner, friend, stranger, nobody] { _ = try await socket.subscribe("charging.none") }
 
