@@ -55,23 +55,33 @@ BEGIN
 END $$;
 
 -- Empties one slot whose jobs have all gone; returns it, or null. Statements on the queue wait meanwhile, so it does not wait long for readers:
--- then SQLSTATE 55P03. A job that was sent to this slot before the ring turned, and comes later, is seen or waits for the lock.
+-- SQLSTATE 55P03 where they were in the way of all. A job that was sent to a slot before the ring turned, and comes later, is seen or waits for
+-- the lock: only where each statement has a snapshot of its own.
 CREATE FUNCTION heliograph.empty_slot() RETURNS smallint LANGUAGE plpgsql SET lock_timeout = '100ms' SET enable_seqscan = on AS $$
 DECLARE
     n smallint;
     holds_jobs boolean;
+    was_held_up boolean := false;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a slot is emptied in read committed only' USING ERRCODE = '25001';
+    END IF;
     FOR n IN SELECT s FROM generate_series(1, 4) AS s
         WHERE s <> (SELECT slot FROM heliograph.job_ring) AND pg_relation_size('heliograph.job_ring_' || s) > 0 LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM heliograph.job_ring_%s)', n) INTO holds_jobs;
         CONTINUE WHEN holds_jobs;
-        EXECUTE format('LOCK TABLE heliograph.job_ring_%s IN ACCESS EXCLUSIVE MODE', n);
+        BEGIN
+            EXECUTE format('LOCK TABLE heliograph.job_ring_%s IN ACCESS EXCLUSIVE MODE', n);
+        EXCEPTION WHEN lock_not_available THEN
+            was_held_up := true;
+            CONTINUE;
+        END;
         EXECUTE format('SELECT EXISTS (SELECT FROM heliograph.job_ring_%s)', n) INTO holds_jobs;
-        IF NOT holds_jobs THEN
-            EXECUTE format('TRUNCATE heliograph.job_ring_%s', n);
-            RETURN n;
-        END IF;
+        IF holds_jobs THEN RETURN NULL; END IF;
+        EXECUTE format('TRUNCATE heliograph.job_ring_%s', n);
+        RETURN n;
     END LOOP;
+    IF was_held_up THEN RAISE EXCEPTION 'somebody holds a slot' USING ERRCODE = '55P03'; END IF;
     RETURN NULL;
 END $$;
 
@@ -94,7 +104,38 @@ BEGIN
     EXECUTE format('UPDATE heliograph.job SET slot = 0 WHERE slot = %1$s
         AND id = ANY (ARRAY(SELECT id FROM heliograph.job_ring_%1$s FOR UPDATE SKIP LOCKED))', best);
     GET DIAGNOSTICS found_jobs = ROW_COUNT;
+    -- Claims have passed them by meanwhile.
+    IF found_jobs > 0 THEN PERFORM pg_notify('heliograph_job', ''); END IF;
     RETURN found_jobs;
+END $$;
+
+-- Finishes a running job inside the caller's own transaction. Raises when the run is not the job's current one
+-- (SQLSTATE HG001), so that a stale worker's rows roll back with it. A row that has just left the ring is looked up once more.
+CREATE OR REPLACE FUNCTION heliograph.complete_job(job_id bigint, job_attempt integer, job_output jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    done bigint;
+BEGIN
+    FOR turn IN 1..3 LOOP
+        BEGIN
+            WITH gone AS (
+                DELETE FROM heliograph.job WHERE id = job_id AND attempt = job_attempt AND state = 'running' RETURNING *
+            )
+            INSERT INTO heliograph.job_completed
+                (id, kind, queue, state, priority, attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, output, errors, unique_key,
+                ordering_key, replay_of, replay)
+            SELECT id, kind, queue, 'completed', priority, attempt, max_attempts, timeout_ms, created_at, attempted_at, tags, args, job_output, errors,
+                unique_key, ordering_key, replay_of, replay
+            FROM gone;
+            GET DIAGNOSTICS done = ROW_COUNT;
+            EXIT;
+        EXCEPTION WHEN serialization_failure THEN
+            IF turn = 3 THEN RAISE; END IF;
+        END;
+    END LOOP;
+    IF done = 0 THEN
+        RAISE EXCEPTION 'job % attempt % is not running any more', job_id, job_attempt USING ERRCODE = 'HG001';
+    END IF;
 END $$;
 
 -- ── What looks for keys looks where they are ───────────────────────────────────────────────────────────────────────────────

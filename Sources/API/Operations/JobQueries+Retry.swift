@@ -49,7 +49,7 @@ extension JobQueries {
         for _ in 1..<Self.maxTries {
             do {
                 return try await tryRetry(id, who)
-            } catch let error as PostgresError where error.isUniqueViolation {
+            } catch let error as PostgresError where error.isContended {
                 continue
             }
         }

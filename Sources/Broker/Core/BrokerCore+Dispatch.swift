@@ -140,6 +140,7 @@ extension BrokerCore {
                 kinds[name]?.isProbing = !kind.mayHaveMore
                 kinds[name]?.isProbeDue = false
                 kinds[name]?.wokenMeanwhile = false
+                kinds[name]?.wokenByOthers = false
                 work.claims.append(claim)
             }
         }

@@ -35,7 +35,9 @@ extension BrokerCore {
         guard draft.runAt == nil, draft.orderingKey == nil, draft.uniqueKey == nil, let kind = kinds[draft.kind], !kind.isLimited,
             !control.isPaused(draft.queue)
         else { return false }
-        guard !kind.mayHaveMore && kind.claiming == 0 || kind.isProbing || kind.wasShort else { return false }
+        // For a moment only: what waits must come to its turn while new jobs keep coming.
+        let isFresh = kind.wasShort && (!kind.mayHaveMore || nowNs - kind.moreSinceNs < limits.insertAheadNs)
+        guard !kind.mayHaveMore && kind.claiming == 0 || kind.isProbing || isFresh else { return false }
         let free = freeSlots(kind)
         // A job that is claimed for later cannot go to another broker's worker: only as many as go on within a moment.
         let ahead = min(limits.readyAhead, window(kind), kind.turnover.jobs(within: limits.insertAheadNs, nowNs: nowNs))
@@ -128,9 +130,12 @@ extension BrokerCore {
             // An urgent job may lie before this claim's floors: a look has it.
             if kinds[claim.kind]?.isLookDue == false, kinds[claim.kind]?.looking == 0 { kinds[claim.kind]?.urgent = 0 }
             let wasWoken = kinds[claim.kind]?.wokenMeanwhile ?? false
+            let wasWokenByOthers = kinds[claim.kind]?.wokenByOthers ?? false
             // A limit may be what held the others back: only time or an end tells.
             kinds[claim.kind]?.mayHaveMore = wasWoken || claim.isLimited || !isShort
-            kinds[claim.kind]?.wasShort = isShort
+            kinds[claim.kind]?.moreSinceNs = nowNs
+            kinds[claim.kind]?.wasShort = isShort && !wasWokenByOthers
+            kinds[claim.kind]?.isProbing = false
             if claim.isLimited, isShort { kinds[claim.kind]?.notBeforeNs = nowNs + limits.limitedPollNs }
         }
         send(got.keys)
@@ -146,7 +151,10 @@ extension BrokerCore {
             kinds[claim.kind]?.lookLifeNs = min(max(tookNs * BrokerLimits.lookShare, BrokerLimits.leastLookLifeNs), BrokerLimits.mostLookLifeNs)
             kinds[claim.kind]?.urgent = 0
             // There is more: the claims go on from here, not from where they were.
-            if got[claim.kind, default: 0] >= claim.count { moveFloors(jobs.filter { $0.kind == claim.kind }) }
+            if got[claim.kind, default: 0] >= claim.count {
+                moveFloors(jobs.filter { $0.kind == claim.kind })
+                wokenByOthers(claim.kind)
+            }
         }
         send(got.keys)
     }
@@ -182,6 +190,8 @@ extension BrokerCore {
         for claim in asked {
             kinds[claim.kind]?.claiming -= claim.count
             kinds[claim.kind]?.mayHaveMore = false
+            kinds[claim.kind]?.wasShort = false
+            kinds[claim.kind]?.isProbing = false
             kinds[claim.kind]?.urgent = 0
         }
     }
@@ -295,7 +305,7 @@ extension BrokerCore {
 
     /// A job of this kind and queue may have become available, and others before it.
     public mutating func woken(_ kind: String, queue: String, priority: Int) {
-        kinds[kind]?.wasShort = false
+        wokenByOthers(kind)
         wake(kind, queue: queue, priority: priority)
     }
 
@@ -324,11 +334,17 @@ extension BrokerCore {
 
     private mutating func lookFor(_ kind: String) {
         kinds[kind]?.isLookDue = true
+        wokenByOthers(kind)
+    }
+
+    private mutating func wokenByOthers(_ kind: String) {
         kinds[kind]?.wasShort = false
+        kinds[kind]?.wokenByOthers = true
         wake(kind)
     }
 
     private mutating func wake(_ kind: String) {
+        if kinds[kind]?.mayHaveMore == false { kinds[kind]?.moreSinceNs = nowNs }
         kinds[kind]?.mayHaveMore = true
         kinds[kind]?.wokenMeanwhile = true
     }

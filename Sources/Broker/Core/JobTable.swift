@@ -101,6 +101,10 @@ struct KindState {
     var isProbing = false
     /// The last claim found fewer jobs than it asked for, and nobody else has spoken of jobs since: what is available now was inserted here.
     var wasShort = false
+    /// Somebody else spoke of jobs while a claim was under way.
+    var wokenByOthers = false
+    /// Since when there may be more, ns.
+    var moreSinceNs: Int64 = 0
     var turnover = Turnover()
     /// Word of available jobs came while a claim was under way, which may have missed them.
     var wokenMeanwhile = false

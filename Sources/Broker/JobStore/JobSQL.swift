@@ -24,8 +24,9 @@ package enum JobSQL {
         ), plain AS (
             INSERT INTO heliograph.job (\(draftColumns)) SELECT \(draftValues) FROM input WHERE slot > 0
         ), kept AS (
-            INSERT INTO heliograph.job (\(draftColumns)) SELECT \(draftValues) FROM input WHERE slot = 0 ORDER BY n
-            ON CONFLICT DO NOTHING RETURNING id
+            -- An ordering key that another transaction has just taken fails the batch: it is run again in its order.
+            INSERT INTO heliograph.job_kept (\(draftColumns)) SELECT \(draftValues) FROM input WHERE slot = 0 ORDER BY n
+            ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') DO NOTHING RETURNING id
         )
         SELECT n, id, slot > 0 OR id IN (SELECT id FROM kept) FROM input ORDER BY n
         """)
