@@ -19,8 +19,7 @@ struct LocalFleet: Sendable {
         let loop = EventLoop(name: "database")
         defer { loop.stop() }
         return try await loop.run { loop in
-            let config = try await ScratchServer.database(on: loop)
-            _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+            let config = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
             return config
         }
     }

@@ -75,8 +75,7 @@ private func withDatabase(_ body: @Sendable (PostgresPool, isolated EventLoop) a
     let loop = EventLoop(name: "example")
     defer { loop.stop() }
     try await loop.run { loop in
-        let config = try await ScratchServer.database(on: loop)
-        _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+        let config = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
         let pool = PostgresPool(config, size: 2, name: "example", on: loop)
         _ = try await pool.query("CREATE TABLE meter_day (meter_id text, day timestamptz, readings bigint, most_a float8, PRIMARY KEY (meter_id, day))")
         _ = try await pool.query(

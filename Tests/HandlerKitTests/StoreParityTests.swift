@@ -143,8 +143,7 @@ private let done = StoreWork.Outcome.Kind.done(output: [])
         let loop = EventLoop(name: "parity")
         defer { loop.stop() }
         try await loop.run { loop in
-            let config = try await ScratchServer.database(on: loop)
-            _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+            let config = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
             let real = try await PostgresWorld.open(config, on: loop)
             let kit = MemoryWorld()
             let (players) = (Player(real), Player(kit))

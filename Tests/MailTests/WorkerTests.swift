@@ -56,8 +56,7 @@ final class Post {
 
 private func withPost(_ sender: (any MailSender)? = nil, _ body: @Sendable (Post, isolated EventLoop) async throws -> Void) async throws {
     try await withServer { server, loop in
-        let config = try await ScratchServer.database(on: loop)
-        _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+        let config = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
         let pool = PostgresPool(config, size: 2, name: "mail", on: loop)
         let fleet = try await KitFleet.start(on: loop)
         let smtp = await SMTPSender(server.settings("starttls", .starttls))

@@ -86,8 +86,7 @@ func atDesk(_ body: @Sendable (Desk) async throws -> Void) async throws {
     let apiLoop = EventLoop(name: "api")
     defer { for loop in [apiLoop, loop] { loop.stop() } }
     try await loop.run { loop in
-        let postgres = try await ScratchServer.database(on: loop)
-        try await Migrations.apply(from: projectRoot + "/Migrations", to: postgres, on: loop)
+        let postgres = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
         var config = APIConfig(postgres: postgres, endpoints: [BusEndpoint(work: "inproc://work", topics: "inproc://topics")])
         config.addresses = [ListenAddress(host: "127.0.0.1", port: 0)]
         config.postgresConnections = 4

@@ -70,8 +70,7 @@ package func withAPI(_ setUp: SetUp = .usual, _ body: @Sendable (TestAPI, isolat
     let apiLoops = [EventLoop(name: "api 0"), EventLoop(name: "api 1")]
     defer { for loop in apiLoops + [loop] { loop.stop() } }
     try await loop.run { loop in
-        let postgres = try await ScratchServer.database(on: loop)
-        try await Migrations.apply(from: projectRoot + "/Migrations", to: postgres, on: loop)
+        let postgres = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
         let context = ZMQContext()
         let endpoint = BusEndpoint(work: "inproc://work", topics: "inproc://topics")
         var config = APIConfig(postgres: postgres, endpoints: [endpoint])

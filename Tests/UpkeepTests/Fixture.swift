@@ -9,8 +9,7 @@ func withDatabase(_ body: @Sendable (Database, isolated EventLoop) async throws 
     let loop = EventLoop(name: "test")
     defer { loop.stop() }
     try await loop.run { loop in
-        let config = try await ScratchServer.database(on: loop)
-        _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+        let config = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
         let pool = PostgresPool(config, size: 4, name: "test", on: loop)
         do {
             try await body(Database(config: config, pool: pool), loop)
