@@ -45,7 +45,7 @@ final class AccountServices {
     }
 
     /// Throws 400 for a robot, 503 when the provider cannot be asked. Nothing where nobody is to be asked.
-    func checkHuman(_ body: AccountBody, _ request: Request) async throws {
+    func checkHuman(_ body: BodyFields, _ request: Request) async throws {
         let token = try body.text("recaptcha_token", in: 0...ReCaptcha.maxTokenLength)
         guard let recaptcha else { return }
         guard let token, !token.isEmpty else { throw APIError.missing("recaptcha_token") }

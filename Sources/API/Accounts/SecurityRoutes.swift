@@ -38,16 +38,16 @@ final class SecurityRoutes {
     // MARK: Codes
 
     private func send(_ request: Request) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         return try await send(try body.email(), for: try body.purpose(), body, request)
     }
 
     private func sendReset(_ request: Request) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         return try await send(try body.email(), for: .passwordReset, body, request)
     }
 
-    private func send(_ email: String, for purpose: VerificationCodes.Purpose, _ body: AccountBody, _ request: Request) async throws -> Reply {
+    private func send(_ email: String, for purpose: VerificationCodes.Purpose, _ body: BodyFields, _ request: Request) async throws -> Reply {
         try services.countSend(request)
         try await services.checkHuman(body, request)
         let wait = try await services.codes.send(to: email, for: purpose, locale: Self.locale(request))
@@ -67,14 +67,14 @@ final class SecurityRoutes {
     }
 
     private func verify(_ request: Request) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         let (email, code, purpose) = (try body.email(), try body.requiredCode(), try body.purpose())
         guard try await services.codes.check(code, of: email, for: purpose) else { throw VerificationCodes.refusal }
         return request.envelope(message: "验证码验证成功")
     }
 
     private func confirmReset(_ request: Request) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         let (email, code, password) = (try body.email(), try body.requiredCode(), try body.newPassword("new_password"))
         // Before the hash: a wrong code must not cost one.
         guard try await services.codes.check(code, of: email, for: .passwordReset) else { throw VerificationCodes.refusal }

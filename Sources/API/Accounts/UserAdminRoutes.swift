@@ -22,22 +22,9 @@ final class UserAdminRoutes {
     }
 
     private static func filter(_ request: Request) throws(APIError) -> Users.Filter {
-        var filter = Users.Filter()
-        if let role = try request.text("role") {
-            guard AccountStore.Role(rawValue: role) != nil else { throw AccountBody.wrong("role", "必须是 user 或 admin") }
-            filter.role = role
-        }
-        switch try request.text("is_active") {
-        case nil: break
-        case "true": filter.isActive = true
-        case "false": filter.isActive = false
-        default: throw AccountBody.wrong("is_active", "必须是 true 或 false")
-        }
-        if let search = try request.text("search") {
-            guard search.unicodeScalars.count <= maxSearch, !search.utf8.contains(0) else { throw AccountBody.wrong("search", "最多 \(maxSearch) 个字符") }
-            filter.search = search
-        }
-        return filter
+        Users.Filter(
+            role: try request.choice("role", of: AccountStore.Role.allCases.map(\.rawValue)),
+            isActive: try request.choice("is_active", of: ["true", "false"]).map { $0 == "true" }, search: try request.filter("search", 1...maxSearch))
     }
 
     private func detail(_ request: Request) async throws -> Reply {

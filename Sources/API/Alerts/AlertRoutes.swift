@@ -42,10 +42,10 @@ final class AlertRoutes {
         let notifies: Bool?
 
         init(_ body: BodyFields) throws(APIError) {
-            name = try body.text("name", 1...100)
+            name = try body.text("name", in: 1...100)
             type = try body.choice("alert_type", of: AlertRoutes.types)
             level = try body.choice("level", of: AlertRoutes.levels)
-            cooldown = try body.int("cooldown_minutes", 1...1440).map(Int32.init)
+            cooldown = try body.int("cooldown_minutes", in: 1...1440).map(Int32.init)
             isEnabled = try body.bool("enabled")
             notifies = try body.bool("notify_email")
         }

@@ -55,7 +55,7 @@ final class BatteryRoutes {
         let name = try request.choice("interval", of: Self.intervals.map(\.name)) ?? "hour"
         guard let interval = Self.intervals.first(where: { $0.name == name }) else { throw APIError.invalid("interval", "unknown interval") }
         guard (end.seconds - start.seconds) / interval.seconds < Self.maxBuckets else {
-            throw BodyFields.invalid("interval", "时间范围过大，最多 \(Self.maxBuckets) 个时间段")
+            throw APIError.said(invalid: "interval", "时间范围过大，最多 \(Self.maxBuckets) 个时间段")
         }
         let rows = try await pool.query(interval.statement, Parameters(device, who.number, start, end), retryOnLoss: true)
         if rows.isEmpty { try await permit(device, who) }
@@ -102,7 +102,7 @@ final class BatteryRoutes {
     private static func window(_ request: Request) throws(APIError) -> (start: Timestamp, end: Timestamp) {
         let start = try request.time("start_time")
         let end = try request.time("end_time")
-        guard start < end else { throw BodyFields.invalid("end_time", "必须晚于 start_time") }
+        guard start < end else { throw APIError.said(invalid: "end_time", "必须晚于 start_time") }
         return (start, end)
     }
 }

@@ -9,11 +9,11 @@ extension DeviceRoutes {
     func createToken(_ request: Request, _ who: Principal) async throws -> Reply {
         let id = try request.device()
         let body = try BodyFields(request)
-        let name = try body.required("name", try body.text("name", Self.nameLengths))
+        let name = try body.required("name", in: Self.nameLengths)
         let permission = try body.required("permission", try body.choice("permission", of: ["read", "write", "all"]))
-        let hours = try body.int("expires_in_hours", 1...87_600)
+        let hours = try body.int("expires_in_hours", in: 1...87_600)
         let addresses = try Self.addresses(body)
-        let rate = try body.int("rate_limit_per_minute", 1...100_000)
+        let rate = try body.int("rate_limit_per_minute", in: 1...100_000)
         let token = DeviceSecret.token()
         let rows = try await pool.query(
             DeviceTokenSQL.create,
@@ -30,11 +30,11 @@ extension DeviceRoutes {
     private static func addresses(_ body: BodyFields) throws(APIError) -> [String] {
         guard let value = body["allowed_ips"] else { return [] }
         guard let items = value.array, items.count <= maxAddresses else {
-            throw BodyFields.invalid("allowed_ips", "必须是最多 \(maxAddresses) 个地址的数组")
+            throw APIError.said(invalid: "allowed_ips", "必须是最多 \(maxAddresses) 个地址的数组")
         }
         var addresses: [String] = []
         for item in items {
-            guard let text = item.string, AddressRange(text) != nil else { throw BodyFields.invalid("allowed_ips", "必须是 IP 地址或 CIDR 网段") }
+            guard let text = item.string, AddressRange(text) != nil else { throw APIError.said(invalid: "allowed_ips", "必须是 IP 地址或 CIDR 网段") }
             addresses.append(text)
         }
         return addresses

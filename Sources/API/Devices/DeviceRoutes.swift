@@ -36,8 +36,8 @@ final class DeviceRoutes {
     /// 201 `{device, api_key, config}`: nobody sees the key again.
     private func create(_ request: Request, _ who: Principal) async throws -> Reply {
         let body = try BodyFields(request)
-        let name = try body.required("name", try body.text("name", Self.nameLengths))
-        let type = try body.required("device_type", try body.text("device_type", Self.typeLengths))
+        let name = try body.required("name", in: Self.nameLengths)
+        let type = try body.required("device_type", in: Self.typeLengths)
         let metadata = try body.object("metadata") ?? [:]
         let key = DeviceSecret.key()
         let rows = try await pool.query(DeviceSQL.create, Parameters(who.number, name, type, metadata, key.hash, key.prefix))
@@ -75,7 +75,7 @@ final class DeviceRoutes {
     private func update(_ request: Request, _ who: Principal) async throws -> Reply {
         let id = try request.device()
         let body = try BodyFields(request)
-        let name = try body.text("name", Self.nameLengths)
+        let name = try body.text("name", in: Self.nameLengths)
         let status = try body.choice("status", of: Self.statuses)
         let rows = try await pool.query(DeviceSQL.update, Parameters(id, who.number, name, status, try body.object("metadata")), retryOnLoss: true)
         try rows.permit(.write)
@@ -101,17 +101,17 @@ final class DeviceRoutes {
     private func updateConfig(_ request: Request, _ who: Principal) async throws -> Reply {
         let id = try request.device()
         let body = try BodyFields(request)
-        let low = try body.number("low_battery_threshold", 0...100)
-        let critical = try body.number("critical_battery_threshold", 0...100)
-        let interval = try body.int("report_interval_seconds", 1...86_400)
-        let temperature = try body.number("high_temperature_threshold", -40...85)
-        let drainPercent = try body.number("rapid_drain_percent", 1...100)
-        let drainMinutes = try body.int("rapid_drain_minutes", 1...1440)
+        let low = try body.number("low_battery_threshold", in: 0...100)
+        let critical = try body.number("critical_battery_threshold", in: 0...100)
+        let interval = try body.int("report_interval_seconds", in: 1...86_400)
+        let temperature = try body.number("high_temperature_threshold", in: -40...85)
+        let drainPercent = try body.number("rapid_drain_percent", in: 1...100)
+        let drainMinutes = try body.int("rapid_drain_minutes", in: 1...1440)
         let parameters = Parameters(
             id, who.number, low, critical, interval.map(Int32.init), temperature, drainPercent, drainMinutes.map(Int32.init))
         let rows = try await pool.query(DeviceSQL.updateConfig, parameters, retryOnLoss: true)
         try rows.permit(.write)
-        if try rows.isNull(0, 1) { throw BodyFields.invalid("critical_battery_threshold", "不能高于 low_battery_threshold") }
+        if try rows.isNull(0, 1) { throw APIError.said(invalid: "critical_battery_threshold", "不能高于 low_battery_threshold") }
         return try dialect.success(request.context) { try DeviceSQL.config.write(rows, 0, to: &$0) }
     }
 

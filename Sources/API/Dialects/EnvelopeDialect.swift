@@ -90,4 +90,7 @@ extension APIError.Code {
 
 extension APIError {
     public static func said(_ status: Int, _ message: String, field: String? = nil) -> APIError { APIError(status, .said, message, field: field) }
+
+    /// 400 that names a field and what it has to be.
+    static func said(invalid field: String, _ rule: String) -> APIError { said(400, "参数无效：\(field)（\(rule)）", field: field) }
 }

@@ -79,9 +79,7 @@ public final class Request {
     /// A whole number from the query, or nil when absent; 400 when it is none or out of range.
     public func int(_ name: String, in range: ClosedRange<Int> = Int.min...Int.max) throws(APIError) -> Int? {
         guard let text = try text(name) else { return nil }
-        guard let value = Int(text), range.contains(value) else {
-            throw .invalid(name, "\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
+        guard let value = Int(text), range.contains(value) else { throw FieldWording.english.refusal(name, .whole(range)) }
         return value
     }
 
