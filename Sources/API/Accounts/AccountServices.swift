@@ -86,12 +86,6 @@ final class AccountServices {
 }
 
 extension Request {
-    /// `data` in the envelope.
-    func envelope(status: Int = 200, _ data: (inout JSONWriter) throws -> Void) rethrows -> Reply {
-        try dialect.success(status: status, context, extra: nil, data: data)
-    }
-
-    func envelope(_ user: User, status: Int = 200) -> Reply { envelope(status: status) { w in user.write(to: &w) } }
-
-    func envelope(message: String) -> Reply { envelope { w in w.object { w in w.member("message", message) } } }
+    func success(_ user: User, status: Int = 200) -> Reply { success(status: status) { w in user.write(to: &w) } }
+    func success(message: String) -> Reply { success { w in w.object { w in w.member("message", message) } } }
 }

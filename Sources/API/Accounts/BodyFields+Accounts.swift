@@ -40,11 +40,3 @@ extension BodyFields {
 
     func requiredCode() throws(APIError) -> String { try required("code", try code("code")) }
 }
-
-extension APIError {
-    static func tooMany(_ message: String = "请求频率过高，请稍后再试", retryAfterSeconds: Int) -> APIError {
-        var error = APIError.said(429, message)
-        error.headers = [("Retry-After", String(max(1, retryAfterSeconds)))]
-        return error
-    }
-}

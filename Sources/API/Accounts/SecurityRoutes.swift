@@ -17,7 +17,7 @@ final class SecurityRoutes {
     }
 
     private func recaptchaConfig(_ request: Request) -> Reply {
-        request.envelope { w in
+        request.success { w in
             w.object { w in
                 w.member("enabled", services.options.recaptcha != nil)
                 w.member("site_key", services.options.recaptcha?.siteKey)
@@ -26,7 +26,7 @@ final class SecurityRoutes {
     }
 
     private func registrationConfig(_ request: Request) -> Reply {
-        request.envelope { w in
+        request.success { w in
             w.object { w in
                 w.member("require_email_verification", services.options.requiresEmailVerification)
                 w.member("require_recaptcha", services.options.recaptcha != nil)
@@ -53,7 +53,7 @@ final class SecurityRoutes {
         let wait = try await services.codes.send(to: email, for: purpose, locale: Self.locale(request))
         await services.waitEven(request)
         if let wait { throw APIError.tooMany("验证码发送过于频繁，请稍后再试", retryAfterSeconds: wait) }
-        return request.envelope { w in
+        return request.success { w in
             w.object { w in
                 w.member("message", "如果该邮箱可以接收验证码，验证码已发送")
                 w.member("expires_in_minutes", VerificationCodes.lifetimeMinutes)
@@ -70,7 +70,7 @@ final class SecurityRoutes {
         let body = try BodyFields(request)
         let (email, code, purpose) = (try body.email(), try body.requiredCode(), try body.purpose())
         guard try await services.codes.check(code, of: email, for: purpose) else { throw VerificationCodes.refusal }
-        return request.envelope(message: "验证码验证成功")
+        return request.success(message: "验证码验证成功")
     }
 
     private func confirmReset(_ request: Request) async throws -> Reply {
@@ -79,6 +79,6 @@ final class SecurityRoutes {
         // Before the hash: a wrong code must not cost one.
         guard try await services.codes.check(code, of: email, for: .passwordReset) else { throw VerificationCodes.refusal }
         try await services.users.resetPassword(email, code: code, hash: try await services.hash(password))
-        return request.envelope(message: "密码已重置，请重新登录")
+        return request.success(message: "密码已重置，请重新登录")
     }
 }

@@ -18,7 +18,7 @@ final class UserAdminRoutes {
     private func list(_ request: Request) async throws -> Reply {
         let page = try Page(request)
         let (users, total) = try await services.users.list(try Self.filter(request), page)
-        return request.envelope { w in page.write(total: total, &w) { w in for user in users { user.write(to: &w) } } }
+        return request.success { w in page.write(total: total, &w) { w in for user in users { user.write(to: &w) } } }
     }
 
     private static func filter(_ request: Request) throws(APIError) -> Users.Filter {
@@ -29,7 +29,7 @@ final class UserAdminRoutes {
 
     private func detail(_ request: Request) async throws -> Reply {
         guard let user = try await services.users.find(id: request.param("user_id")) else { throw Self.unknown }
-        return request.envelope(user)
+        return request.success(user)
     }
 
     private func delete(_ request: Request, _ who: Principal) async throws -> Reply {

@@ -33,7 +33,7 @@ final class UserRoutes {
         // Before the hash: a wrong code must not cost one.
         if let code, !(try await services.codes.check(code, of: email, for: .registration)) { throw VerificationCodes.refusal }
         let hash = try await services.hash(password)
-        return request.envelope(try await services.users.register(username: username, email: email, passwordHash: hash, code: code), status: 201)
+        return request.success(try await services.users.register(username: username, email: email, passwordHash: hash, code: code), status: 201)
     }
 
     private static let maxLogin = 254
@@ -63,7 +63,7 @@ final class UserRoutes {
     }
 
     private static func reply(_ session: OpenSession, _ request: Request) -> Reply {
-        var reply = request.envelope { w in
+        request.success { w in
             w.object { w in
                 w.key("user")
                 session.user.write(to: &w)
@@ -72,9 +72,7 @@ final class UserRoutes {
                 w.member("token_type", "Bearer")
                 w.member("expires_in", Int(WebToken.lifetimeSeconds))
             }
-        }
-        reply.headers.append(("Cache-Control", "no-store"))
-        return reply
+        }.unstored
     }
 
     // MARK: With one
@@ -82,12 +80,12 @@ final class UserRoutes {
     private func logOut(_ request: Request, _ who: Principal) async throws -> Reply {
         let token = try BodyFields(request).required("refresh_token", in: 1...Sessions.maxTokenLength)
         try await services.sessions.revoke(refreshToken: token, account: who.number)
-        return request.envelope { w in w.null() }
+        return request.success { w in w.null() }
     }
 
     private func logOutAll(_ request: Request, _ who: Principal) async throws -> Reply {
         let count = try await services.sessions.revokeAll(account: who.number)
-        return request.envelope { w in
+        return request.success { w in
             w.object { w in
                 w.member("message", "已登出所有设备")
                 w.member("sessions_revoked", count)
@@ -97,7 +95,7 @@ final class UserRoutes {
 
     private func me(_ request: Request, _ who: Principal) async throws -> Reply {
         guard let user = try await services.users.find(who.number) else { throw Self.gone }
-        return request.envelope(user)
+        return request.success(user)
     }
 
     private func change(_ request: Request, _ who: Principal) async throws -> Reply {
@@ -105,7 +103,7 @@ final class UserRoutes {
         let username = try body.username()
         let metadata = try body.object("metadata")
         guard let user = try await services.users.change(who.number, username: username, metadata: metadata) else { throw Self.gone }
-        return request.envelope(user)
+        return request.success(user)
     }
 
     private func changePassword(_ request: Request, _ who: Principal) async throws -> Reply {
@@ -121,7 +119,7 @@ final class UserRoutes {
         guard try await services.users.changePassword(who.number, from: old, to: new, keeping: who.session) else {
             throw APIError.said(409, "密码已被更改，请重新登录")
         }
-        return request.envelope { w in w.null() }
+        return request.success { w in w.null() }
     }
 
     /// Deleted between the check of the token and this.

@@ -5,7 +5,6 @@ import Postgres
 /// What devices have reported, for those who may see them: `/api/v1/battery/{latest,history,aggregated,stats}/{device_id}`.
 final class BatteryRoutes {
     private let pool: PostgresPool
-    private let dialect = EnvelopeDialect()
 
     static let limits = 1...10_000
     static let usualLimit = 100
@@ -30,7 +29,7 @@ final class BatteryRoutes {
         let rows = try await pool.query(BatterySQL.latest, Parameters(try request.device(), who.number), retryOnLoss: true)
         try rows.permit(.read)
         if try rows.isNull(0, 2) { throw APIError.said(404, "暂无电量数据") }
-        return try dialect.success(request.context) { try BatterySQL.latestObject.write(rows, 0, to: &$0) }
+        return try request.success { try BatterySQL.latestObject.write(rows, 0, to: &$0) }
     }
 
     /// The newest first.
@@ -43,7 +42,7 @@ final class BatteryRoutes {
         if rows.isEmpty { try await permit(device, who) }
         var text = BatteryText(device: device.lowercased())
         // In one piece, and of the size that it will have: 10,000 rows are 2.5 MB.
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             w.bytes.reserveCapacity(w.bytes.count + rows.count * BatteryText.rowBytes + 160)
             try w.array { try text.append(rows, to: &$0) }
         }
@@ -59,7 +58,7 @@ final class BatteryRoutes {
         }
         let rows = try await pool.query(interval.statement, Parameters(device, who.number, start, end), retryOnLoss: true)
         if rows.isEmpty { try await permit(device, who) }
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             try w.array { w in
                 for row in 0..<rows.count {
                     w.beginObject()
@@ -79,7 +78,7 @@ final class BatteryRoutes {
         let (start, end) = try Self.window(request)
         let rows = try await pool.query(BatterySQL.stats, Parameters(device, who.number, start, end), retryOnLoss: true)
         guard try rows.bool(0, 0) else { throw APIError.unknownDevice }
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             try w.object { w in
                 w.member("device_id", device.lowercased())
                 w.member("period_start", start, .utc)

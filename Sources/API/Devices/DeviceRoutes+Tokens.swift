@@ -19,7 +19,7 @@ extension DeviceRoutes {
             DeviceTokenSQL.create,
             Parameters(id, who.number, name, token.hash, token.prefix, permission, hours, addresses, rate.map(Int32.init)))
         try rows.permit(.admin)
-        return try dialect.success(status: 201, request.context, extra: nil) { w in
+        return try request.success(status: 201) { w in
             try w.object { w in
                 try DeviceTokenSQL.token.members(rows, 0, to: &w)
                 w.member("token", token.text)
@@ -44,7 +44,7 @@ extension DeviceRoutes {
         let parameters = Parameters(try request.device(), who.number, try request.flag("include_revoked"), try request.flag("include_expired"))
         let rows = try await pool.query(DeviceTokenSQL.list, parameters, retryOnLoss: true)
         try rows.permit(.admin)
-        return try dialect.success(request.context) { try DeviceTokenSQL.token.array(rows, to: &$0) }
+        return try request.success { try DeviceTokenSQL.token.array(rows, to: &$0) }
     }
 
     func revokeToken(_ request: Request, _ who: Principal) async throws -> Reply {
@@ -53,14 +53,14 @@ extension DeviceRoutes {
         let rows = try await pool.query(DeviceTokenSQL.revoke, parameters, retryOnLoss: true)
         try rows.permit(.admin)
         if try rows.isNull(0, 1) { throw missing }
-        return dialect.success(request.context) { w in w.object { $0.member("message", "令牌已吊销") } }
+        return request.success { w in w.object { $0.member("message", "令牌已吊销") } }
     }
 
     func revokeTokens(_ request: Request, _ who: Principal) async throws -> Reply {
         let rows = try await pool.query(DeviceTokenSQL.revokeAll, Parameters(try request.device(), who.number))
         try rows.permit(.admin)
         let count = try rows.int(0, 1)
-        return dialect.success(request.context) { w in
+        return request.success { w in
             w.object { w in
                 w.member("revoked_count", count)
                 w.member("message", "已吊销 \(count) 个令牌")

@@ -93,4 +93,8 @@ extension APIError {
 
     /// 400 that names a field and what it has to be.
     static func said(invalid field: String, _ rule: String) -> APIError { said(400, "参数无效：\(field)（\(rule)）", field: field) }
+
+    static func tooMany(_ message: String = "请求频率过高，请稍后再试", retryAfterSeconds: Int) -> APIError {
+        said(429, message).retrying(afterSeconds: retryAfterSeconds)
+    }
 }

@@ -48,6 +48,11 @@ public final class Request {
 
     public var context: DialectContext { DialectContext(now: receivedAt, requestID: id, path: path) }
 
+    /// A success as the route's dialect writes it. `data` writes exactly one JSON value.
+    func success(status: Int = 200, _ data: (inout JSONWriter) throws -> Void) rethrows -> Reply {
+        try dialect.success(status: status, context, extra: nil, data: data)
+    }
+
     // MARK: Parameters
 
     /// The value of `:name` in the route's pattern, decoded; empty when the pattern has no such name.
