@@ -21,10 +21,7 @@ struct DeviceScenario {
         progress: @escaping @Sendable (Timestamp, Int) -> Void = { _, _ in }
     ) async throws -> Int {
         let feeder = await loop.run { loop in LoopBound(DeviceFeeder(HTTPClient(address, on: loop)), on: loop) }
-        let stopper = Task {
-            await StopSignal.wait()
-            await loop.run { loop in feeder.value(on: loop).stop() }
-        }
+        let stopper = feeder.stopper()
         defer { stopper.cancel() }
         return try await loop.run { loop in
             let own = feeder.value(on: loop)

@@ -3,7 +3,7 @@ public import Reactor
 
 /// Battery devices that report through the public API, each with its own key. A report that was not acknowledged is sent again: the intake is
 /// idempotent.
-public final class DeviceFeeder {
+public final class DeviceFeeder: Feeder {
     /// A device of the simulation and the key that its API gave out.
     public struct Device: Sendable {
         public var series: BatterySeries

@@ -3,7 +3,7 @@ public import Reactor
 
 /// Sends a charging simulation through the public intake. A batch that was not acknowledged is sent again until it is:
 /// the intake is idempotent, so nothing is lost or doubled.
-public final class IntakeFeeder {
+public final class IntakeFeeder: Feeder {
     /// Rows in one request while catching up.
     static let rowsPerRequest = 5_000
 
