@@ -5,7 +5,6 @@ import Simulation
 
 /// Battery reports of devices with keys, and their history. References: FastAPI with the same checks and statements, and COPY of the same rows.
 enum BatteryBench {
-    static let names = ["battery.report", "battery.batch", "battery.history"]
     static let devices = 500
     /// Devices of the batches.
     static let batchDevices = 100

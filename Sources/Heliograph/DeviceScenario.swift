@@ -21,23 +21,23 @@ struct DeviceScenario {
         progress: @escaping @Sendable (Timestamp, Int) -> Void = { _, _ in }
     ) async throws -> Int {
         let feeder = await loop.run { loop in LoopBound(DeviceFeeder(HTTPClient(address, on: loop)), on: loop) }
-        let stopper = Task {
-            await StopSignal.wait()
-            await loop.run { loop in feeder.value(on: loop).stop() }
-        }
+        let stopper = feeder.stopper()
         defer { stopper.cancel() }
         return try await loop.run { loop in
             let own = feeder.value(on: loop)
             try await own.makeRules(user: user, password: password, on: loop)
-            do {
-                let devices = try await devices(own, kept: true, on: loop)
-                try await own.run(devices, from: start, liveFrom: liveFrom, until: until, speed: speed, stepSeconds: stepSeconds, on: loop, progress: progress)
-            } catch let refused as IntakeRefused where refused.status == 401 {
-                // The keys are of another database.
-                let devices = try await devices(own, kept: false, on: loop)
-                try await own.run(devices, from: start, liveFrom: liveFrom, until: until, speed: speed, stepSeconds: stepSeconds, on: loop, progress: progress)
+            var kept = true
+            while true {
+                do {
+                    let devices = try await devices(own, kept: kept, on: loop)
+                    try await own.run(
+                        devices, from: start, liveFrom: liveFrom, until: until, speed: speed, stepSeconds: stepSeconds, on: loop, progress: progress)
+                    return own.accepted
+                } catch let refused as IntakeRefused where refused.status == 401 && kept {
+                    // The keys are of another database: once more, with new ones.
+                    kept = false
+                }
             }
-            return own.accepted
         }
     }
 

@@ -11,12 +11,12 @@ struct MailSetup: Sendable {
     let seal: Seal
     let offset: UTCOffset
 
-    init(_ settings: Settings, _ data: DataDirectory) throws(UsageError) {
+    init(_ settings: Settings, _ data: DataDirectory, secretKey: [UInt8]) throws(UsageError) {
         from = try settings.mailFrom()
         smtp = try settings.smtp(from)
         directory = "\(data.path)/mail"
         offset = settings.offset
-        guard let seal = Seal(key: try SecretKey.find(settings, data)) else { throw UsageError("the secret key must have \(Seal.keyBytes) bytes") }
+        guard let seal = Seal(key: secretKey) else { throw UsageError("the secret key must have \(Seal.keyBytes) bytes") }
         self.seal = seal
     }
 

@@ -67,10 +67,7 @@ enum SimulateCommand {
         on loop: EventLoop, progress: @escaping @Sendable (Timestamp, Int) -> Void = { _, _ in }
     ) async throws -> (accepted: Int, rejected: Int) {
         let feeder = await loop.run { loop in LoopBound(IntakeFeeder(HTTPClient(address, on: loop), token: token), on: loop) }
-        let stopper = Task {
-            await StopSignal.wait()
-            await loop.run { loop in feeder.value(on: loop).stop() }
-        }
+        let stopper = feeder.stopper()
         defer { stopper.cancel() }
         return try await loop.run { loop in
             let own = feeder.value(on: loop)

@@ -42,7 +42,7 @@ enum UpCommand {
         let broker = try await BrokerPart.start(
             BrokerConfig(name: "broker", endpoints: [inside, try data.endpoint(broker: "broker")], postgres: database.config), context: context)
         let bus = Bus(context: context, endpoints: [inside])
-        let mail = try MailSetup(settings, data)
+        let mail = try MailSetup(settings, data, secretKey: secretKey)
         var workers: [LoopBound<WorkerPart>] = []
         let names = arguments.value("workers")?.split(separator: ",").map(String.init) ?? WorkerPart.names
         for name in names {

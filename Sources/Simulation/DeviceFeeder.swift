@@ -3,7 +3,7 @@ public import Reactor
 
 /// Battery devices that report through the public API, each with its own key. A report that was not acknowledged is sent again: the intake is
 /// idempotent.
-public final class DeviceFeeder {
+public final class DeviceFeeder: Feeder {
     /// A device of the simulation and the key that its API gave out.
     public struct Device: Sendable {
         public var series: BatterySeries
@@ -18,17 +18,18 @@ public final class DeviceFeeder {
     /// Between two reports of the history, and rows in one request, while catching up.
     static let historyStepSeconds: Int64 = 300
     static let rowsPerRequest = 1_000
-    /// Between two tries of a report, ns: doubled each time up to the second value.
-    static let retryNs: (first: Int64, last: Int64) = (100_000_000, 3_000_000_000)
 
     private let client: HTTPClient
-    private var isStopped = false
+    private let sender: IntakeSender
     /// Reports that the intake has acknowledged.
     public private(set) var accepted = 0
 
-    public init(_ client: HTTPClient) { self.client = client }
+    public init(_ client: HTTPClient) {
+        self.client = client
+        sender = IntakeSender(client)
+    }
 
-    public func stop() { isStopped = true }
+    public func stop() { sender.stop() }
 
     // MARK: Making devices
 
@@ -36,7 +37,7 @@ public final class DeviceFeeder {
     public func register(_ series: [BatterySeries], user: String, password: String, reportSeconds: Int, on loop: isolated EventLoop) async throws -> [Device] {
         let token = try await login(user, password)
         var devices: [Device] = []
-        for one in series where !isStopped {
+        for one in series where !sender.isStopped {
             let made = try await ask("POST", "/api/v1/devices", token) { w in
                 w.member("name", one.name)
                 w.member("device_type", "battery_sensor")
@@ -84,7 +85,7 @@ public final class DeviceFeeder {
         if let token { headers.append(("Authorization", "Bearer \(token)")) }
         let answer = try await client.send(method, path, headers: headers, body: w.bytes)
         guard (200..<300).contains(answer.status) || others.contains(answer.status) else {
-            throw IntakeRefused(path: path, status: answer.status, body: String(decoding: answer.body.prefix(300), as: UTF8.self))
+            throw IntakeRefused(path, answer)
         }
         return try JSONValue.parse(answer.body)["data"] ?? .null
     }
@@ -98,7 +99,7 @@ public final class DeviceFeeder {
         on loop: isolated EventLoop, progress: (Timestamp, Int) -> Void = { _, _ in }
     ) async throws(IntakeRefused) {
         if start < liveFrom {
-            for device in devices where !isStopped {
+            for device in devices where !sender.isStopped {
                 try await history(device, from: start, to: liveFrom, on: loop)
                 progress(liveFrom, accepted)
             }
@@ -106,8 +107,8 @@ public final class DeviceFeeder {
         var time = liveFrom
         var dueNs = loop.nowNs
         let pauseNs = Int64(Double(stepSeconds) / speed * 1e9)
-        while !isStopped {
-            for (n, device) in devices.enumerated() where !isStopped {
+        while !sender.isStopped {
+            for (n, device) in devices.enumerated() where !sender.isStopped {
                 guard let sample = device.series.sample(at: time) else { continue }
                 var w = JSONWriter()
                 sample.write(to: &w, at: time)
@@ -120,13 +121,13 @@ public final class DeviceFeeder {
             if let until, time >= until { return }
             time = time.adding(seconds: Int64(stepSeconds))
             dueNs += pauseNs
-            while !isStopped, Clock.monotonicNs < dueNs { await loop.sleep(ns: min(200_000_000, dueNs - Clock.monotonicNs)) }
+            while !sender.isStopped, Clock.monotonicNs < dueNs { await loop.sleep(ns: min(200_000_000, dueNs - Clock.monotonicNs)) }
         }
     }
 
     private func history(_ device: Device, from start: Timestamp, to end: Timestamp, on loop: isolated EventLoop) async throws(IntakeRefused) {
         var time = start
-        while time < end, !isStopped {
+        while time < end, !sender.isStopped {
             var w = JSONWriter()
             var rows = 0
             w.object { w in
@@ -146,26 +147,7 @@ public final class DeviceFeeder {
     }
 
     private func send(_ path: String, _ body: [UInt8], _ key: String, rows: Int, on loop: isolated EventLoop) async throws(IntakeRefused) {
-        var wait = Self.retryNs.first
-        while !isStopped {
-            let answer: HTTPClient.Answer?
-            do throws(HTTPClientError) {
-                answer = try await client.post(path, headers: [("X-API-Key", key), ("Content-Type", "application/json")], body: body)
-            } catch {
-                Log.warning("intake not reached; tried again", ["path": path, "error": error.description])
-                answer = nil
-            }
-            switch answer?.status {
-            case 200, 201:
-                accepted += rows
-                return
-            case 400, 401, 403, 404, 413:
-                throw IntakeRefused(path: path, status: answer?.status ?? 0, body: String(decoding: (answer?.body ?? []).prefix(300), as: UTF8.self))
-            case .some(let status): Log.warning("intake busy; tried again", ["path": path, "status": String(status)])
-            case nil: break
-            }
-            await loop.sleep(ns: wait)
-            wait = min(wait * 2, Self.retryNs.last)
-        }
+        let headers = [("X-API-Key", key), ("Content-Type", "application/json")]
+        if try await sender.send(path, body, headers: headers, on: loop) != nil { accepted += rows }
     }
 }

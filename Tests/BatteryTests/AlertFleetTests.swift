@@ -96,7 +96,7 @@ import ZeroMQ
                     }
                 }
             }
-            var random = AlertOrderTests.Random(state: 11)
+            var random = SplitMix(state: 11)
             batches.shuffle(using: &random)
             var open = 0
             var refusals: [Refusal] = []

@@ -1,24 +1,13 @@
 import Bytes
+import TestSupport
 import Testing
 
 @testable import Workers
 
 /// Reports give the same events in whatever order and portions they come.
 @Suite struct AlertOrderTests {
-    /// A generator with a fixed seed (splitmix64).
-    struct Random: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     /// Drains, charges, jumps around the thresholds, heat.
-    private static func series(_ count: Int, everySeconds: Int64, _ random: inout Random) -> [AlertReport] {
+    private static func series(_ count: Int, everySeconds: Int64, _ random: inout SplitMix) -> [AlertReport] {
         var level: Int64 = .random(in: 5_000...60_000, using: &random)
         var isCharging = false
         return (0..<count).map { i in
@@ -31,7 +20,7 @@ import Testing
         }
     }
 
-    private static func batches(_ reports: [AlertReport], _ random: inout Random) -> [[AlertReport]] {
+    private static func batches(_ reports: [AlertReport], _ random: inout SplitMix) -> [[AlertReport]] {
         var rest = reports[...]
         var batches: [[AlertReport]] = []
         while !rest.isEmpty {
@@ -42,7 +31,7 @@ import Testing
         return batches
     }
 
-    private static func settings(_ random: inout Random) -> AlertSettings {
+    private static func settings(_ random: inout SplitMix) -> AlertSettings {
         AlertMachineTests.settings(cooldown: [1, 5, 30].randomElement(using: &random) ?? 5)
     }
 
@@ -50,7 +39,7 @@ import Testing
         var reruns = 0
         var events = 0
         for seed in 0..<300 {
-            var random = Random(state: UInt64(seed))
+            var random = SplitMix(state: UInt64(seed))
             let settings = Self.settings(&random)
             let reports = Self.series(60, everySeconds: 60, &random)
             var inOrder = AlertWorld(settings)
@@ -69,7 +58,7 @@ import Testing
 
     @Test func `reports up to an hour late count for as long as the device reports, and come again without effect`() {
         for seed in 0..<40 {
-            var random = Random(state: UInt64(1_000 + seed))
+            var random = SplitMix(state: UInt64(1_000 + seed))
             let settings = Self.settings(&random)
             let reports = Self.series(600, everySeconds: 60, &random)
             var inOrder = AlertWorld(settings)
@@ -97,7 +86,7 @@ import Testing
     }
 
     @Test func `more than 100,000 reports a second are judged in process`() {
-        var random = Random(state: 7)
+        var random = SplitMix(state: 7)
         let reports = Self.series(100_000, everySeconds: 10, &random)
         var timeline = AlertTimeline()
         let settings = AlertMachineTests.settings()

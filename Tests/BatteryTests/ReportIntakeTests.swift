@@ -1,5 +1,6 @@
 import Bytes
 import Protocol
+import TestSupport
 import Testing
 
 @testable import API
@@ -75,7 +76,7 @@ import Testing
     }
 
     @Test func `the codec keeps every report, and refuses what is none`() {
-        var random = AlertOrderTests.Random(state: 3)
+        var random = SplitMix(state: 3)
         var batch = ReportBatch()
         var reports: [BatteryReport] = []
         for _ in 0..<500 {

@@ -1,5 +1,6 @@
 import Bytes
 import Protocol
+import TestSupport
 import Testing
 
 @testable import API
@@ -238,16 +239,5 @@ import Testing
         let (json, report) = try sites("[\(row)]")
         #expect(json == .array([]))
         #expect(report.rejected == [IntakeReport.Rejection(index: 0, reason: reason)])
-    }
-}
-
-struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -52,11 +52,9 @@ final class AccountGuard {
             isAdmin: try rows.bool(0, 4), session: token.session)
     }
 
-    /// RFC 6750 §3: no error code where no token came.
+    /// - Parameter isWrong: whether a token came.
     static func unauthorized(_ reason: String, isWrong: Bool) -> APIError {
-        var error = APIError.said(401, "认证失败：\(reason)")
-        error.headers = [("WWW-Authenticate", "Bearer realm=\"heliograph\"" + (isWrong ? ", error=\"invalid_token\"" : ""))]
-        return error
+        .said(401, "认证失败：\(reason)").challenging(isWrong ? "invalid_token" : nil)
     }
 }
 

@@ -45,7 +45,7 @@ final class AccountServices {
     }
 
     /// Throws 400 for a robot, 503 when the provider cannot be asked. Nothing where nobody is to be asked.
-    func checkHuman(_ body: AccountBody, _ request: Request) async throws {
+    func checkHuman(_ body: BodyFields, _ request: Request) async throws {
         let token = try body.text("recaptcha_token", in: 0...ReCaptcha.maxTokenLength)
         guard let recaptcha else { return }
         guard let token, !token.isEmpty else { throw APIError.missing("recaptcha_token") }
@@ -86,12 +86,6 @@ final class AccountServices {
 }
 
 extension Request {
-    /// `data` in the envelope.
-    func envelope(status: Int = 200, _ data: (inout JSONWriter) throws -> Void) rethrows -> Reply {
-        try dialect.success(status: status, context, extra: nil, data: data)
-    }
-
-    func envelope(_ user: User, status: Int = 200) -> Reply { envelope(status: status) { w in user.write(to: &w) } }
-
-    func envelope(message: String) -> Reply { envelope { w in w.object { w in w.member("message", message) } } }
+    func success(_ user: User, status: Int = 200) -> Reply { success(status: status) { w in user.write(to: &w) } }
+    func success(message: String) -> Reply { success { w in w.object { w in w.member("message", message) } } }
 }

@@ -32,7 +32,7 @@ public struct IssuedToken: Sendable {
 
 /// Accounts and tokens in PostgreSQL. Used on the pool's loop.
 public final class AccountStore {
-    public enum Role: String, Sendable {
+    public enum Role: String, CaseIterable, Sendable {
         case user, admin
     }
 

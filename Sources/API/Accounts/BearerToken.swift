@@ -25,3 +25,12 @@ enum BearerToken {
         (1...maxBytes).contains(text.count) && text.allSatisfy { (0x21...0x7E).contains($0) }
     }
 }
+
+extension APIError {
+    /// The same with `WWW-Authenticate` (RFC 6750 §3).
+    /// - Parameter code: nil where no token came.
+    func challenging(_ code: String?, scope: String? = nil) -> APIError {
+        let attributes = [("error", code), ("scope", scope)].compactMap { name, value in value.map { ", \(name)=\"\($0)\"" } }
+        return adding("WWW-Authenticate", "Bearer realm=\"heliograph\"" + attributes.joined())
+    }
+}

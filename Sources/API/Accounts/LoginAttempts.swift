@@ -19,10 +19,10 @@ struct LoginAttempts {
         }
     }
 
-    private typealias Table = [Key: (count: Int, lastNs: Int64)]
-    private var failures: Table = [:]
+    private typealias Table = BoundedTable<Key, (count: Int, lastNs: Int64)>
+    private var failures = Table(bound)
     /// By a user alone, with no address, and by an address alone, with no user.
-    private var wide: Table = [:]
+    private var wide = Table(bound)
 
     /// Seconds until this pair may try again; nil when it may now.
     func lockedSeconds(_ key: Key, nowNs: Int64) -> Int? {
@@ -45,16 +45,12 @@ struct LoginAttempts {
     }
 
     private static func count(_ key: Key, _ failures: inout Table, _ nowNs: Int64) {
-        if failures.count >= bound, failures[key] == nil {
-            failures = failures.filter { $0.value.lastNs + lockNs > nowNs }
-            if failures.count >= bound { failures.removeAll() }
-        }
         let known = failures[key].flatMap { $0.lastNs + lockNs > nowNs ? $0.count : nil } ?? 0
-        failures[key] = (known + 1, nowNs)
+        failures.set(key, (known + 1, nowNs)) { $0.lastNs + lockNs <= nowNs }
     }
 
     /// Says nothing of the others that tried this name, or that this address tried.
-    mutating func succeeded(_ key: Key) { failures[key] = nil }
+    mutating func succeeded(_ key: Key) { failures.remove(key) }
 
     var count: Int { failures.count }
 }

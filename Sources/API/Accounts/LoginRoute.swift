@@ -31,19 +31,15 @@ final class LoginRoute {
         }
         guard let known, known.role == .admin else { throw TokenGuard.forbidden(.admin) }
         let token = try await store.createToken(.admin, label: "login", account: known.number, lifetimeSeconds: Self.lifetimeSeconds)
-        var reply = Reply.json { w in
+        return Reply.json { w in
             w.object { w in
                 w.member("token", token.text)
                 w.member("expires_at", token.expiresAt, .utc)
             }
-        }
-        reply.headers.append(("Cache-Control", "no-store"))
-        return reply
+        }.unstored
     }
 
     private static func tooMany(_ message: String, _ seconds: Int) -> APIError {
-        var error = APIError(429, .tooManyRequests, message)
-        error.headers = [("Retry-After", String(seconds))]
-        return error
+        APIError(429, .tooManyRequests, message).retrying(afterSeconds: seconds)
     }
 }

@@ -5,7 +5,7 @@ struct RateLimit {
 
     let limit: Int
     let windowNs: Int64
-    private var windows: [String: (count: Int, startNs: Int64)] = [:]
+    private var windows = BoundedTable<String, (count: Int, startNs: Int64)>(bound)
 
     init(_ limit: Int, perNs: Int64) {
         self.limit = limit
@@ -14,16 +14,11 @@ struct RateLimit {
 
     /// Counts one; returns nil, or the seconds until the next one is let through.
     mutating func take(_ key: String, nowNs: Int64) -> Int? {
-        if let window = windows[key], nowNs - window.startNs < windowNs {
-            guard window.count < limit else { return Int((window.startNs + windowNs - nowNs + 999_999_999) / 1_000_000_000) }
-            windows[key]?.count += 1
-            return nil
-        }
-        if windows.count >= Self.bound, windows[key] == nil {
-            windows = windows.filter { nowNs - $0.value.startNs < windowNs }
-            if windows.count >= Self.bound { windows.removeAll() }
-        }
-        windows[key] = (1, nowNs)
+        var window = (count: 0, startNs: nowNs)
+        if let known = windows[key], nowNs - known.startNs < windowNs { window = known }
+        guard window.count == 0 || window.count < limit else { return Int((window.startNs + windowNs - nowNs + 999_999_999) / 1_000_000_000) }
+        window.count += 1
+        windows.set(key, window) { nowNs - $0.startNs >= windowNs }
         return nil
     }
 

@@ -54,9 +54,5 @@ final class ReCaptcha: ReCaptchaCheck {
         return passed
     }
 
-    private static var unavailable: APIError {
-        var error = APIError.said(503, "人机验证服务暂时不可用，请稍后再试")
-        error.headers = [("Retry-After", "5")]
-        return error
-    }
+    private static var unavailable: APIError { .said(503, "人机验证服务暂时不可用，请稍后再试").retrying(afterSeconds: 5) }
 }

@@ -8,7 +8,6 @@ enum RegistrationRules {
     /// RFC 5321 §4.5.3.1, bytes.
     static let maxEmailBytes = 254
     static let maxLocalBytes = 64
-    static let maxMetadataBytes = 16 * 1024
 
     /// The address in lower case; nil when it is none. Stricter than RFC 5322: ASCII, no quotes, no comments, no address literals, and a domain with a
     /// dot. One address is one account, however its owner writes it.
@@ -57,15 +56,5 @@ enum RegistrationRules {
         let scalars = password.unicodeScalars
         guard passwordLengths.contains(scalars.count) else { return false }
         return scalars.contains { $0.properties.isAlphabetic } && scalars.contains { ("0"..."9").contains($0) }
-    }
-
-    /// Whether PostgreSQL can keep a document: its jsonb has no NUL.
-    static func isStorable(_ value: JSONValue) -> Bool {
-        switch value {
-        case .string(let text): !text.utf8.contains(0)
-        case .array(let items): items.allSatisfy(isStorable)
-        case .object(let members): members.allSatisfy { !$0.key.utf8.contains(0) && isStorable($0.value) }
-        default: true
-        }
     }
 }

@@ -47,17 +47,14 @@ final class TokenGuard {
         }
     }
 
-    /// RFC 6750 §3: no error code where no token came.
+    /// - Parameter isWrong: whether a token came.
     static func unauthorized(_ message: String, isWrong: Bool) -> APIError {
-        var error = APIError(401, .unauthorized, message)
-        error.headers = [("WWW-Authenticate", "Bearer realm=\"heliograph\"" + (isWrong ? ", error=\"invalid_token\"" : ""))]
-        return error
+        APIError(401, .unauthorized, message).challenging(isWrong ? "invalid_token" : nil)
     }
 
     static func forbidden(_ scope: Scope) -> APIError {
-        var error = APIError(403, .forbidden, "the token's scope does not reach: \(scope.rawValue) is needed")
-        error.headers = [("WWW-Authenticate", "Bearer realm=\"heliograph\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\"")]
-        return error
+        APIError(403, .forbidden, "the token's scope does not reach: \(scope.rawValue) is needed")
+            .challenging("insufficient_scope", scope: scope.rawValue)
     }
 }
 

@@ -46,10 +46,4 @@ struct User {
             w.member("last_login_at", lastLoginAt, .utc)
         }
     }
-
-    /// Whether a text is a UUID as PostgreSQL reads one from us; what is none names nobody.
-    static func isID(_ text: String) -> Bool {
-        text.utf8.count == 36
-            && text.utf8.enumerated().allSatisfy { i, byte in [8, 13, 18, 23].contains(i) ? byte == UInt8(ascii: "-") : ASCII.hexValue(byte) != nil }
-    }
 }

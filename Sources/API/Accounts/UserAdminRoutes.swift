@@ -18,31 +18,18 @@ final class UserAdminRoutes {
     private func list(_ request: Request) async throws -> Reply {
         let page = try Page(request)
         let (users, total) = try await services.users.list(try Self.filter(request), page)
-        return request.envelope { w in page.write(total: total, &w) { w in for user in users { user.write(to: &w) } } }
+        return request.success { w in page.write(total: total, &w) { w in for user in users { user.write(to: &w) } } }
     }
 
     private static func filter(_ request: Request) throws(APIError) -> Users.Filter {
-        var filter = Users.Filter()
-        if let role = try request.text("role") {
-            guard AccountStore.Role(rawValue: role) != nil else { throw AccountBody.wrong("role", "必须是 user 或 admin") }
-            filter.role = role
-        }
-        switch try request.text("is_active") {
-        case nil: break
-        case "true": filter.isActive = true
-        case "false": filter.isActive = false
-        default: throw AccountBody.wrong("is_active", "必须是 true 或 false")
-        }
-        if let search = try request.text("search") {
-            guard search.unicodeScalars.count <= maxSearch, !search.utf8.contains(0) else { throw AccountBody.wrong("search", "最多 \(maxSearch) 个字符") }
-            filter.search = search
-        }
-        return filter
+        Users.Filter(
+            role: try request.choice("role", of: AccountStore.Role.allCases.map(\.rawValue)),
+            isActive: try request.choice("is_active", of: ["true", "false"]).map { $0 == "true" }, search: try request.filter("search", 1...maxSearch))
     }
 
     private func detail(_ request: Request) async throws -> Reply {
         guard let user = try await services.users.find(id: request.param("user_id")) else { throw Self.unknown }
-        return request.envelope(user)
+        return request.success(user)
     }
 
     private func delete(_ request: Request, _ who: Principal) async throws -> Reply {

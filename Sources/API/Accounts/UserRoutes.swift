@@ -21,9 +21,9 @@ final class UserRoutes {
     // MARK: Without a token
 
     private func register(_ request: Request) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         let email = try body.email()
-        guard let username = try body.username() else { throw APIError.missing("username") }
+        let username = try body.required("username", try body.username())
         let password = try body.newPassword("password")
         let needsCode = services.options.requiresEmailVerification
         let code = try body.code("verification_code")
@@ -33,17 +33,17 @@ final class UserRoutes {
         // Before the hash: a wrong code must not cost one.
         if let code, !(try await services.codes.check(code, of: email, for: .registration)) { throw VerificationCodes.refusal }
         let hash = try await services.hash(password)
-        return request.envelope(try await services.users.register(username: username, email: email, passwordHash: hash, code: code), status: 201)
+        return request.success(try await services.users.register(username: username, email: email, passwordHash: hash, code: code), status: 201)
     }
 
     private static let maxLogin = 254
 
     private func logIn(_ request: Request) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         let login = try body.required("login", in: 1...Self.maxLogin)
         let password = try body.required("password", in: 1...PasswordHasher.maxPasswordBytes)
         guard password.utf8.count <= PasswordHasher.maxPasswordBytes else {
-            throw AccountBody.wrong("password", "最多 \(PasswordHasher.maxPasswordBytes) 字节")
+            throw APIError.said(invalid: "password", "最多 \(PasswordHasher.maxPasswordBytes) 字节")
         }
         let device = try body.text("device_info", in: 0...256) ?? ""
         let known = try await services.users.credentials(login: login)
@@ -55,7 +55,7 @@ final class UserRoutes {
     }
 
     private func refresh(_ request: Request) async throws -> Reply {
-        let token = try AccountBody(request).required("refresh_token", in: 1...Sessions.maxTokenLength)
+        let token = try BodyFields(request).required("refresh_token", in: 1...Sessions.maxTokenLength)
         guard let session = try await services.sessions.refresh(token, now: request.receivedAt) else {
             throw AccountGuard.unauthorized("刷新令牌无效或已过期", isWrong: false)
         }
@@ -63,7 +63,7 @@ final class UserRoutes {
     }
 
     private static func reply(_ session: OpenSession, _ request: Request) -> Reply {
-        var reply = request.envelope { w in
+        request.success { w in
             w.object { w in
                 w.key("user")
                 session.user.write(to: &w)
@@ -72,22 +72,20 @@ final class UserRoutes {
                 w.member("token_type", "Bearer")
                 w.member("expires_in", Int(WebToken.lifetimeSeconds))
             }
-        }
-        reply.headers.append(("Cache-Control", "no-store"))
-        return reply
+        }.unstored
     }
 
     // MARK: With one
 
     private func logOut(_ request: Request, _ who: Principal) async throws -> Reply {
-        let token = try AccountBody(request).required("refresh_token", in: 1...Sessions.maxTokenLength)
+        let token = try BodyFields(request).required("refresh_token", in: 1...Sessions.maxTokenLength)
         try await services.sessions.revoke(refreshToken: token, account: who.number)
-        return request.envelope { w in w.null() }
+        return request.success { w in w.null() }
     }
 
     private func logOutAll(_ request: Request, _ who: Principal) async throws -> Reply {
         let count = try await services.sessions.revokeAll(account: who.number)
-        return request.envelope { w in
+        return request.success { w in
             w.object { w in
                 w.member("message", "已登出所有设备")
                 w.member("sessions_revoked", count)
@@ -97,38 +95,31 @@ final class UserRoutes {
 
     private func me(_ request: Request, _ who: Principal) async throws -> Reply {
         guard let user = try await services.users.find(who.number) else { throw Self.gone }
-        return request.envelope(user)
+        return request.success(user)
     }
 
     private func change(_ request: Request, _ who: Principal) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         let username = try body.username()
-        let metadata = body["metadata"]
-        if let metadata {
-            guard metadata.object != nil else { throw AccountBody.wrong("metadata", "必须是 JSON 对象") }
-            guard metadata.bytes.count <= RegistrationRules.maxMetadataBytes else {
-                throw AccountBody.wrong("metadata", "最多 \(RegistrationRules.maxMetadataBytes / 1024) KiB")
-            }
-            guard RegistrationRules.isStorable(metadata) else { throw AccountBody.wrong("metadata", "不能包含空字符") }
-        }
+        let metadata = try body.object("metadata")
         guard let user = try await services.users.change(who.number, username: username, metadata: metadata) else { throw Self.gone }
-        return request.envelope(user)
+        return request.success(user)
     }
 
     private func changePassword(_ request: Request, _ who: Principal) async throws -> Reply {
-        let body = try AccountBody(request)
+        let body = try BodyFields(request)
         let current = try body.required("current_password", in: 1...RegistrationRules.passwordLengths.upperBound)
         let password = try body.newPassword("new_password")
         guard let old = try await services.users.passwordHash(who.number) else { throw Self.gone }
         // Not 401: the token is good, and a client would refresh it and ask again.
         guard try await services.verify(current, hash: old, user: who.username, request) else {
-            throw AccountBody.wrong("current_password", "当前密码错误")
+            throw APIError.said(invalid: "current_password", "当前密码错误")
         }
         let new = try await services.hash(password)
         guard try await services.users.changePassword(who.number, from: old, to: new, keeping: who.session) else {
             throw APIError.said(409, "密码已被更改，请重新登录")
         }
-        return request.envelope { w in w.null() }
+        return request.success { w in w.null() }
     }
 
     /// Deleted between the check of the token and this.

@@ -67,7 +67,7 @@ final class Users {
     func find(_ number: Int64) async throws -> User? { try Self.first(try await pool.query(Self.byNumber, Parameters(number), retryOnLoss: true)) }
 
     func find(id: String) async throws -> User? {
-        guard User.isID(id) else { return nil }
+        guard UUIDText.isValid(id) else { return nil }
         return try Self.first(try await pool.query(Self.byID, Parameters(id), retryOnLoss: true))
     }
 
@@ -142,7 +142,7 @@ final class Users {
 
     /// Whether there was one. Its sessions and tokens go with it.
     func delete(id: String) async throws -> Bool {
-        guard User.isID(id) else { return false }
+        guard UUIDText.isValid(id) else { return false }
         return try await pool.query(Self.delete, Parameters(id)).affected == 1
     }
 }

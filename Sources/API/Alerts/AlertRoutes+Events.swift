@@ -20,7 +20,7 @@ extension AlertRoutes {
             try request.choice("status", of: Self.statuses), try request.choice("alert_type", of: Self.types), page.size, page.offset)
         let rows = try await pool.query(AlertSQL.events, parameters, retryOnLoss: true)
         let total = try rows.int(0, 0)
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             try page.write(total: total, &w) { w in
                 for row in 0..<rows.count where try !rows.isNull(row, 1) { try AlertSQL.event.write(rows, row, to: &w) }
             }
@@ -33,7 +33,7 @@ extension AlertRoutes {
         let rows = try await pool.query(answer.statement, Parameters(id, who.number), retryOnLoss: true)
         try rows.permit(.write, else: Self.unknownEvent)
         if try rows.string(0, 6) != answer.rawValue { throw APIError.said(409, "预警已解决") }
-        return try dialect.success(request.context) { try AlertSQL.event.write(rows, 0, to: &$0) }
+        return try request.success { try AlertSQL.event.write(rows, 0, to: &$0) }
     }
 
     func setStatus(_ request: Request, _ who: Principal) async throws -> Reply {
@@ -47,6 +47,6 @@ extension AlertRoutes {
         let rows = try await pool.query(AlertSQL.activeCount, Parameters(try request.device(), who.number), retryOnLoss: true)
         try rows.permit(.read)
         let count = try rows.int(0, 1)
-        return dialect.success(request.context) { w in w.object { $0.member("active_count", count) } }
+        return request.success { w in w.object { $0.member("active_count", count) } }
     }
 }

@@ -5,7 +5,6 @@ import Postgres
 /// The routes of `spec/zinnia-devices.md` for alert rules and events, on one loop. The evaluator makes the events.
 final class AlertRoutes {
     let pool: PostgresPool
-    let dialect = EnvelopeDialect()
 
     static let types = ["low_battery", "critical_battery", "high_temperature", "device_offline", "rapid_drain"]
     static let levels = ["info", "warning", "critical"]
@@ -42,10 +41,10 @@ final class AlertRoutes {
         let notifies: Bool?
 
         init(_ body: BodyFields) throws(APIError) {
-            name = try body.text("name", 1...100)
+            name = try body.text("name", in: 1...100)
             type = try body.choice("alert_type", of: AlertRoutes.types)
             level = try body.choice("level", of: AlertRoutes.levels)
-            cooldown = try body.int("cooldown_minutes", 1...1440).map(Int32.init)
+            cooldown = try body.int("cooldown_minutes", in: 1...1440).map(Int32.init)
             isEnabled = try body.bool("enabled")
             notifies = try body.bool("notify_email")
         }
@@ -60,12 +59,12 @@ final class AlertRoutes {
             fields.cooldown ?? 30, fields.isEnabled ?? true, fields.notifies ?? false)
         let rows = try await pool.query(AlertSQL.createRule, parameters)
         if rows.isEmpty { throw Self.taken }
-        return try dialect.success(status: 201, request.context, extra: nil) { try AlertSQL.rule.write(rows, 0, to: &$0) }
+        return try request.success(status: 201) { try AlertSQL.rule.write(rows, 0, to: &$0) }
     }
 
     private func listRules(_ request: Request, _ who: Principal) async throws -> Reply {
         let rows = try await pool.query(AlertSQL.rules, Parameters(who.number), retryOnLoss: true)
-        return try dialect.success(request.context) { try AlertSQL.rule.array(rows, to: &$0) }
+        return try request.success { try AlertSQL.rule.array(rows, to: &$0) }
     }
 
     private func updateRule(_ request: Request, _ who: Principal) async throws -> Reply {
@@ -81,7 +80,7 @@ final class AlertRoutes {
             throw error
         }
         if rows.isEmpty { throw Self.unknownRule }
-        return try dialect.success(request.context) { try AlertSQL.rule.write(rows, 0, to: &$0) }
+        return try request.success { try AlertSQL.rule.write(rows, 0, to: &$0) }
     }
 
     private func deleteRule(_ request: Request, _ who: Principal) async throws -> Reply {

@@ -1,4 +1,5 @@
 import Postgres
+import Protocol
 
 /// The statements on alert rules and events.
 enum AlertSQL {
@@ -42,13 +43,7 @@ enum AlertSQL {
 
     // MARK: Events
 
-    private static let eventColumns =
-        """
-        e.id, d.id, e.rule, e.alert_type, e.level, e.status, e.message, e.value, e.threshold, e.triggered_at, e.acknowledged_at, e.resolved_at
-        """
-    static let event = RowObject(names: [
-        "id", "device_id", "rule_id", "alert_type", "level", "status", "message", "value", "threshold", "triggered_at", "acknowledged_at", "resolved_at",
-    ])
+    static let event = RowObject(names: AlertEvent.members)
 
     /// Account, device, level, status, type, size, offset: the number of all in the first column of each row; a page without events has one row of
     /// it and nulls.
@@ -59,7 +54,7 @@ enum AlertSQL {
             WHERE ($2::text IS NULL OR e.device = (SELECT d.number FROM heliograph.device AS d WHERE d.id = $2::text::uuid))
                 AND ($3::text IS NULL OR e.level = $3) AND ($4::text IS NULL OR e.status = $4) AND ($5::text IS NULL OR e.alert_type = $5)
         )
-        SELECT (SELECT count(*) FROM found), \(eventColumns)
+        SELECT (SELECT count(*) FROM found), \(AlertEvent.columns)
         FROM (SELECT) AS one
         LEFT JOIN (SELECT id FROM found ORDER BY triggered_at DESC, id LIMIT $6 OFFSET $7) AS page ON true
         LEFT JOIN heliograph.alert_event AS e ON e.id = page.id
@@ -83,7 +78,7 @@ enum AlertSQL {
                 WHERE e.id = s.id AND s.permission IN \(DevicePermission.write.orMore) AND \(condition)
                 RETURNING s.permission, e.*
             ), e AS (SELECT * FROM changed UNION ALL SELECT * FROM seen WHERE NOT EXISTS (SELECT FROM changed))
-            SELECT e.permission, \(eventColumns) FROM e JOIN heliograph.device AS d ON d.number = e.device
+            SELECT e.permission, \(AlertEvent.columns) FROM e JOIN heliograph.device AS d ON d.number = e.device
             """)
     }
 

@@ -5,7 +5,6 @@ import Postgres
 /// What devices have reported, for those who may see them: `/api/v1/battery/{latest,history,aggregated,stats}/{device_id}`.
 final class BatteryRoutes {
     private let pool: PostgresPool
-    private let dialect = EnvelopeDialect()
 
     static let limits = 1...10_000
     static let usualLimit = 100
@@ -30,7 +29,7 @@ final class BatteryRoutes {
         let rows = try await pool.query(BatterySQL.latest, Parameters(try request.device(), who.number), retryOnLoss: true)
         try rows.permit(.read)
         if try rows.isNull(0, 2) { throw APIError.said(404, "暂无电量数据") }
-        return try dialect.success(request.context) { try BatterySQL.latestObject.write(rows, 0, to: &$0) }
+        return try request.success { try BatterySQL.latestObject.write(rows, 0, to: &$0) }
     }
 
     /// The newest first.
@@ -43,7 +42,7 @@ final class BatteryRoutes {
         if rows.isEmpty { try await permit(device, who) }
         var text = BatteryText(device: device.lowercased())
         // In one piece, and of the size that it will have: 10,000 rows are 2.5 MB.
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             w.bytes.reserveCapacity(w.bytes.count + rows.count * BatteryText.rowBytes + 160)
             try w.array { try text.append(rows, to: &$0) }
         }
@@ -55,11 +54,11 @@ final class BatteryRoutes {
         let name = try request.choice("interval", of: Self.intervals.map(\.name)) ?? "hour"
         guard let interval = Self.intervals.first(where: { $0.name == name }) else { throw APIError.invalid("interval", "unknown interval") }
         guard (end.seconds - start.seconds) / interval.seconds < Self.maxBuckets else {
-            throw BodyFields.invalid("interval", "时间范围过大，最多 \(Self.maxBuckets) 个时间段")
+            throw APIError.said(invalid: "interval", "时间范围过大，最多 \(Self.maxBuckets) 个时间段")
         }
         let rows = try await pool.query(interval.statement, Parameters(device, who.number, start, end), retryOnLoss: true)
         if rows.isEmpty { try await permit(device, who) }
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             try w.array { w in
                 for row in 0..<rows.count {
                     w.beginObject()
@@ -79,7 +78,7 @@ final class BatteryRoutes {
         let (start, end) = try Self.window(request)
         let rows = try await pool.query(BatterySQL.stats, Parameters(device, who.number, start, end), retryOnLoss: true)
         guard try rows.bool(0, 0) else { throw APIError.unknownDevice }
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             try w.object { w in
                 w.member("device_id", device.lowercased())
                 w.member("period_start", start, .utc)
@@ -102,7 +101,7 @@ final class BatteryRoutes {
     private static func window(_ request: Request) throws(APIError) -> (start: Timestamp, end: Timestamp) {
         let start = try request.time("start_time")
         let end = try request.time("end_time")
-        guard start < end else { throw BodyFields.invalid("end_time", "必须晚于 start_time") }
+        guard start < end else { throw APIError.said(invalid: "end_time", "必须晚于 start_time") }
         return (start, end)
     }
 }

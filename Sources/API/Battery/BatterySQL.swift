@@ -13,11 +13,13 @@ enum BatterySQL {
     static let permission = Statement(
         "SELECT heliograph.device_permission(d.number, d.owner, $2) FROM heliograph.device AS d WHERE d.id = $1::uuid")
 
+    private static let modes = BatteryText.modes.map { "'\($0)'" }.joined(separator: ", ")
+
     /// Permission, then the newest report by the device's own thresholds; nulls where there is none.
     static let latest = Statement(
         """
         SELECT heliograph.device_permission(d.number, d.owner, $2), d.id, l.level::text::float8, l.is_charging,
-            (ARRAY['off', 'low', 'medium', 'high', 'extreme'])[l.power_saving + 1], l.recorded_at, l.level < d.low_battery, l.level < d.critical_battery,
+            (ARRAY[\(modes)])[l.power_saving + 1], l.recorded_at, l.level < d.low_battery, l.level < d.critical_battery,
             l.temperature::text::float8, l.voltage::text::float8
         FROM heliograph.device AS d LEFT JOIN heliograph.battery_latest AS l ON l.device = d.number WHERE d.id = $1::uuid
         """)

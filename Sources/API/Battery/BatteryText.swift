@@ -1,9 +1,10 @@
 import Bytes
 import Postgres
+import Protocol
 
 /// Writes reports as the spec's `BatteryData`: what is the same in each row is made once, and copied.
 struct BatteryText {
-    static let modes = ["off", "low", "medium", "high", "extreme"]
+    static let modes = PowerSavingMode.allCases.map(\.name)
 
     private var out: [UInt8] = []
     /// `","device_id":"…","battery_level":`

@@ -31,7 +31,7 @@ extension ChargingRoutes {
         let meter = try parameters.requiredMeter()
         let days = try parameters.whole("days", ChargingParameters.days, default: 30)
         let shares = try AnomalyShares(try await pool.query(ChargingSQL.anomalies, Parameters(meter, days), retryOnLoss: true))
-        return dialect.success(request.context) { w in
+        return request.success { w in
             w.object { w in
                 w.member("meter_id", meter)
                 w.member("period_days", days)

@@ -17,7 +17,7 @@ extension ChargingRoutes {
             rows = try await pool.query(ChargingSQL.month, Parameters(start, end), retryOnLoss: true)
         }
         let shares = try AnomalyShares(rows)
-        return dialect.success(request.context) { w in
+        return request.success { w in
             w.object { w in
                 Self.write(meter, month, to: &w)
                 w.member("total_anomalies", shares.total)
@@ -38,7 +38,7 @@ extension ChargingRoutes {
         } else {
             rows = try await pool.query(ChargingSQL.periods, Parameters(start, end, offset.seconds), retryOnLoss: true)
         }
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             try w.object { w in
                 Self.write(meter, month, to: &w)
                 w.key("time_period_stats")

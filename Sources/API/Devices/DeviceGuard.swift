@@ -75,9 +75,7 @@ final class DeviceGuard {
         if key.isDisabled { throw APIError.said(403, "设备已停用") }
         guard let token = key.token else { return key }
         if let perMinute = key.perMinute, let seconds = rates.take(token, perMinute: perMinute, nowNs: Clock.monotonicNs) {
-            var error = APIError.said(429, "请求频率过高，请稍后再试")
-            error.headers = [("Retry-After", String(seconds))]
-            throw error
+            throw APIError.tooMany(retryAfterSeconds: seconds)
         }
         uses.note(token, at: request.receivedAt)
         return key

@@ -11,22 +11,18 @@ final class DeviceRates: Sendable {
         var atNs: Int64
     }
 
-    private let buckets = Mutex<[String: Bucket]>([:])
+    private let buckets = Mutex(BoundedTable<String, Bucket>(bound))
 
     /// Takes one use; returns nil, or the seconds until there is one again.
     func take(_ token: String, perMinute: Int, nowNs: Int64) -> Int? {
         let most = Double(perMinute)
         return buckets.withLock { buckets in
-            if buckets.count >= Self.bound, buckets[token] == nil {
-                buckets = buckets.filter { nowNs - $0.value.atNs < 60_000_000_000 }
-                if buckets.count >= Self.bound { buckets.removeAll() }
-            }
             var bucket = buckets[token] ?? Bucket(uses: most, atNs: nowNs)
             bucket.uses = min(most, bucket.uses + Double(max(0, nowNs - bucket.atNs)) / 60e9 * most)
             bucket.atNs = max(bucket.atNs, nowNs)
             let isLeft = bucket.uses >= 1
             if isLeft { bucket.uses -= 1 }
-            buckets[token] = bucket
+            buckets.set(token, bucket) { nowNs - $0.atNs >= 60_000_000_000 }
             return isLeft ? nil : max(1, Int(((1 - bucket.uses) * 60 / most).rounded(.up)))
         }
     }

@@ -7,20 +7,20 @@ extension DeviceRoutes {
     func share(_ request: Request, _ who: Principal) async throws -> Reply {
         let id = try request.device()
         let body = try BodyFields(request)
-        let identifier = try body.required("user_identifier", try body.text("user_identifier", 1...254))
+        let identifier = try body.required("user_identifier", in: 1...254)
         let permission = try body.choice("permission", of: DevicePermission.shareable) ?? DevicePermission.read.rawValue
         let rows = try await pool.query(DeviceShareSQL.create, Parameters(id, who.number, identifier, permission))
         try rows.permit(.admin)
         guard try rows.bool(0, 1) else { throw APIError.said(404, "用户不存在") }
-        if try rows.bool(0, 2) { throw BodyFields.invalid("user_identifier", "不能共享给自己或设备所有者") }
+        if try rows.bool(0, 2) { throw APIError.said(invalid: "user_identifier", "不能共享给自己或设备所有者") }
         if try rows.isNull(0, 3) { throw APIError.said(409, "设备已共享给该用户") }
-        return try dialect.success(status: 201, request.context, extra: nil) { try DeviceShareSQL.made.write(rows, 0, to: &$0) }
+        return try request.success(status: 201) { try DeviceShareSQL.made.write(rows, 0, to: &$0) }
     }
 
     func listShares(_ request: Request, _ who: Principal) async throws -> Reply {
         let rows = try await pool.query(DeviceShareSQL.list, Parameters(try request.device(), who.number), retryOnLoss: true)
         try rows.permit(.admin)
-        return try dialect.success(request.context) { try DeviceShareSQL.share.array(rows, to: &$0) }
+        return try request.success { try DeviceShareSQL.share.array(rows, to: &$0) }
     }
 
     func unshare(_ request: Request, _ who: Principal) async throws -> Reply {

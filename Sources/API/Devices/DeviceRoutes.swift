@@ -5,7 +5,6 @@ import Postgres
 /// The routes of `spec/zinnia-devices.md` for devices, their configuration, keys, tokens and shares, on one loop.
 final class DeviceRoutes {
     let pool: PostgresPool
-    let dialect = EnvelopeDialect()
 
     static let statuses = ["online", "offline", "maintenance", "disabled"]
     static let nameLengths = 1...100
@@ -36,12 +35,12 @@ final class DeviceRoutes {
     /// 201 `{device, api_key, config}`: nobody sees the key again.
     private func create(_ request: Request, _ who: Principal) async throws -> Reply {
         let body = try BodyFields(request)
-        let name = try body.required("name", try body.text("name", Self.nameLengths))
-        let type = try body.required("device_type", try body.text("device_type", Self.typeLengths))
+        let name = try body.required("name", in: Self.nameLengths)
+        let type = try body.required("device_type", in: Self.typeLengths)
         let metadata = try body.object("metadata") ?? [:]
         let key = DeviceSecret.key()
         let rows = try await pool.query(DeviceSQL.create, Parameters(who.number, name, type, metadata, key.hash, key.prefix))
-        return try dialect.success(status: 201, request.context, extra: nil) { w in
+        return try request.success(status: 201) { w in
             try w.object { w in
                 w.key("device")
                 try DeviceSQL.device.write(rows, 0, to: &w)
@@ -59,7 +58,7 @@ final class DeviceRoutes {
         let type = try request.filter("device_type", Self.typeLengths)
         let rows = try await pool.query(DeviceSQL.list, Parameters(who.number, status, type, page.size, page.offset), retryOnLoss: true)
         let total = try rows.int(0, 0)
-        return try dialect.success(request.context) { w in
+        return try request.success { w in
             try page.write(total: total, &w) { w in
                 for row in 0..<rows.count where try !rows.isNull(row, 1) { try DeviceSQL.device.write(rows, row, to: &w) }
             }
@@ -69,19 +68,19 @@ final class DeviceRoutes {
     private func show(_ request: Request, _ who: Principal) async throws -> Reply {
         let rows = try await pool.query(DeviceSQL.show, Parameters(try request.device(), who.number), retryOnLoss: true)
         try rows.permit(.read)
-        return try dialect.success(request.context) { try DeviceSQL.device.write(rows, 0, to: &$0) }
+        return try request.success { try DeviceSQL.device.write(rows, 0, to: &$0) }
     }
 
     private func update(_ request: Request, _ who: Principal) async throws -> Reply {
         let id = try request.device()
         let body = try BodyFields(request)
-        let name = try body.text("name", Self.nameLengths)
+        let name = try body.text("name", in: Self.nameLengths)
         let status = try body.choice("status", of: Self.statuses)
         let rows = try await pool.query(DeviceSQL.update, Parameters(id, who.number, name, status, try body.object("metadata")), retryOnLoss: true)
         try rows.permit(.write)
         // Deleted in between.
         if try rows.isNull(0, 1) { throw APIError.unknownDevice }
-        return try dialect.success(request.context) { try DeviceSQL.device.write(rows, 0, to: &$0) }
+        return try request.success { try DeviceSQL.device.write(rows, 0, to: &$0) }
     }
 
     /// For its owner only, with its reports and alerts.
@@ -95,24 +94,24 @@ final class DeviceRoutes {
     private func showConfig(_ request: Request, _ who: Principal) async throws -> Reply {
         let rows = try await pool.query(DeviceSQL.showConfig, Parameters(try request.device(), who.number), retryOnLoss: true)
         try rows.permit(.read)
-        return try dialect.success(request.context) { try DeviceSQL.config.write(rows, 0, to: &$0) }
+        return try request.success { try DeviceSQL.config.write(rows, 0, to: &$0) }
     }
 
     private func updateConfig(_ request: Request, _ who: Principal) async throws -> Reply {
         let id = try request.device()
         let body = try BodyFields(request)
-        let low = try body.number("low_battery_threshold", 0...100)
-        let critical = try body.number("critical_battery_threshold", 0...100)
-        let interval = try body.int("report_interval_seconds", 1...86_400)
-        let temperature = try body.number("high_temperature_threshold", -40...85)
-        let drainPercent = try body.number("rapid_drain_percent", 1...100)
-        let drainMinutes = try body.int("rapid_drain_minutes", 1...1440)
+        let low = try body.number("low_battery_threshold", in: 0...100)
+        let critical = try body.number("critical_battery_threshold", in: 0...100)
+        let interval = try body.int("report_interval_seconds", in: 1...86_400)
+        let temperature = try body.number("high_temperature_threshold", in: -40...85)
+        let drainPercent = try body.number("rapid_drain_percent", in: 1...100)
+        let drainMinutes = try body.int("rapid_drain_minutes", in: 1...1440)
         let parameters = Parameters(
             id, who.number, low, critical, interval.map(Int32.init), temperature, drainPercent, drainMinutes.map(Int32.init))
         let rows = try await pool.query(DeviceSQL.updateConfig, parameters, retryOnLoss: true)
         try rows.permit(.write)
-        if try rows.isNull(0, 1) { throw BodyFields.invalid("critical_battery_threshold", "不能高于 low_battery_threshold") }
-        return try dialect.success(request.context) { try DeviceSQL.config.write(rows, 0, to: &$0) }
+        if try rows.isNull(0, 1) { throw APIError.said(invalid: "critical_battery_threshold", "不能高于 low_battery_threshold") }
+        return try request.success { try DeviceSQL.config.write(rows, 0, to: &$0) }
     }
 
     /// The old key is good for nothing from then on.
@@ -121,7 +120,7 @@ final class DeviceRoutes {
         let rows = try await pool.query(DeviceSQL.rotateKey, Parameters(try request.device(), who.number, key.hash, key.prefix))
         try rows.permit(.admin)
         if try rows.isNull(0, 1) { throw APIError.unknownDevice }
-        return dialect.success(request.context) { w in
+        return request.success { w in
             w.object { w in
                 w.member("api_key", key.text)
                 w.member("api_key_prefix", key.prefix)

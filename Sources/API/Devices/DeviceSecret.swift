@@ -13,12 +13,3 @@ struct DeviceSecret {
     /// What people tell it from others by.
     var prefix: String { String(text.prefix(10)) }
 }
-
-extension Reply {
-    /// For answers with a secret in them.
-    var unstored: Reply {
-        var reply = self
-        reply.headers.append(("Cache-Control", "no-store"))
-        return reply
-    }
-}

@@ -90,4 +90,11 @@ extension APIError.Code {
 
 extension APIError {
     public static func said(_ status: Int, _ message: String, field: String? = nil) -> APIError { APIError(status, .said, message, field: field) }
+
+    /// 400 that names a field and what it has to be.
+    static func said(invalid field: String, _ rule: String) -> APIError { said(400, "参数无效：\(field)（\(rule)）", field: field) }
+
+    static func tooMany(_ message: String = "请求频率过高，请稍后再试", retryAfterSeconds: Int) -> APIError {
+        said(429, message).retrying(afterSeconds: retryAfterSeconds)
+    }
 }

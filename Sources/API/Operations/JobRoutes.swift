@@ -50,7 +50,7 @@ final class JobRoutes {
     private static func state(_ text: String?) throws(APIError) -> JobState? {
         guard let text else { return nil }
         guard let known = JobState(rawValue: text) else {
-            throw .invalid("state", "state must be one of \(JobState.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw FieldWording.english.refusal("state", .word(JobState.allCases.map(\.rawValue)))
         }
         return known
     }
@@ -94,7 +94,7 @@ final class JobRoutes {
     /// Takes `{"ids":[…]}`, answered by `{"jobs":[{"id","outcome"}]}`; or `{"filter":{…},"preview":true}`, where a filter without conditions needs
     /// `"all":true`, answered by `{"matches","sample"}` and without `preview` by `{"stopped","asked"}`.
     private func stopMany(_ request: Request, _ ending: JobQueries.Ending) async throws -> Reply {
-        let body = try RequestBody(request, knows: ["ids", "filter", "preview", "all"])
+        let body = try BodyFields(request, knows: ["ids", "filter", "preview", "all"])
         if let ids = body["ids"] {
             guard body["filter"] == nil, let items = ids.array, !items.isEmpty, items.count <= JobQueries.maxIDs,
                 items.allSatisfy({ ($0.int ?? 0) > 0 })
@@ -103,8 +103,10 @@ final class JobRoutes {
             return .json(["jobs": outcomes])
         }
         let filter = try Self.filter(body["filter"])
-        if !filter.hasCondition, try !body.bool("all") { throw APIError.invalid("filter", "the filter has no condition; say \"all\": true to mean every job") }
-        if try body.bool("preview") { return .json(try await jobs.previewStop(filter)) }
+        if !filter.hasCondition, try body.bool("all") != true {
+            throw APIError.invalid("filter", "the filter has no condition; say \"all\": true to mean every job")
+        }
+        if try body.bool("preview") == true { return .json(try await jobs.previewStop(filter)) }
         return .json(try await jobs.stop(filter, as: ending, by: request.operatorName))
     }
 

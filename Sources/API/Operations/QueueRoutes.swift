@@ -34,9 +34,9 @@ final class QueueRoutes {
 
     /// Takes `{"max_running","per_second","burst"}`: what is left out is not limited.
     private func limit(_ request: Request) async throws -> Reply {
-        let body = try RequestBody(request, knows: ["max_running", "per_second", "burst"])
+        let body = try BodyFields(request, knows: ["max_running", "per_second", "burst"])
         let limit = QueueControl.Limit(
-            maxRunning: try body.int("max_running", in: 0...1_000_000), perSecond: try body.double("per_second"),
+            maxRunning: try body.int("max_running", in: 0...1_000_000), perSecond: try body.number("per_second"),
             burst: try body.int("burst", in: 1...1_000_000))
         return .json(try await control.limit(try request.name("kind"), limit, by: request.operatorName))
     }

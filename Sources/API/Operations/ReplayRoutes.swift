@@ -28,17 +28,17 @@ final class ReplayRoutes {
 
     /// Takes `{"filter":{…},"examples":10}`.
     private func preview(_ request: Request) async throws -> Reply {
-        let body = try RequestBody(request, knows: ["filter", "examples"])
+        let body = try BodyFields(request, knows: ["filter", "examples"])
         guard let filter = body["filter"] else { throw APIError.missing("filter") }
         return .json(try await replays.preview(filter, examples: try body.int("examples", in: 0...100) ?? 10))
     }
 
     /// Takes `{"filter":{…},"per_second":200,"dry_run":false,"queue","priority"}`.
     private func start(_ request: Request) async throws -> Reply {
-        let body = try RequestBody(request, knows: ["filter", "per_second", "dry_run", "queue", "priority"])
+        let body = try BodyFields(request, knows: ["filter", "per_second", "dry_run", "queue", "priority"])
         guard let filter = body["filter"] else { throw APIError.missing("filter") }
-        var order = ReplayOrder(filter: filter, isDryRun: try body.bool("dry_run"), queue: try body.string("queue"))
-        if let rate = try body.double("per_second") { order.perSecond = rate }
+        var order = ReplayOrder(filter: filter, isDryRun: try body.bool("dry_run") ?? false, queue: try body.text("queue"))
+        if let rate = try body.number("per_second") { order.perSecond = rate }
         order.priority = try body.int("priority", in: 1...9)
         return .json(try await replays.start(order, by: request.operatorName), status: 201)
     }

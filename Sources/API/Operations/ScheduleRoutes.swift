@@ -36,20 +36,20 @@ final class ScheduleRoutes {
 
     /// Takes `{"name","cron","zone","job":{"kind",…},"catch_up","window_s"}`; 409 when the name is taken.
     private func add(_ request: Request) async throws -> Reply {
-        let body = try RequestBody(request, knows: ["name"] + Self.names)
+        let body = try BodyFields(request, knows: ["name"] + Self.names)
         return .json(try await schedules.add(try Self.order(try body.required("name"), body), by: request.operatorName), status: 201)
     }
 
     private func replace(_ request: Request) async throws -> Reply {
-        let body = try RequestBody(request, knows: Self.names)
+        let body = try BodyFields(request, knows: Self.names)
         return .json(try await schedules.add(try Self.order(try request.name("name"), body), replacing: true, by: request.operatorName))
     }
 
-    private static func order(_ name: String, _ body: RequestBody) throws -> ScheduleOrder {
+    private static func order(_ name: String, _ body: BodyFields) throws -> ScheduleOrder {
         guard let job = body["job"] else { throw APIError.missing("job") }
         let window = try body.int("window_s", in: 1...Int(CatchUp.maxSeconds)).map(Int64.init)
         return ScheduleOrder(
-            name: name, cron: try body.required("cron"), zone: try body.string("zone") ?? "UTC", job: try JobOrder(job),
-            catchUp: try ScheduleOrder.catchUp(try body.string("catch_up") ?? "last", windowSeconds: window))
+            name: name, cron: try body.required("cron"), zone: try body.text("zone") ?? "UTC", job: try JobOrder(job),
+            catchUp: try ScheduleOrder.catchUp(try body.text("catch_up") ?? "last", windowSeconds: window))
     }
 }

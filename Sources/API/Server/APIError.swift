@@ -53,14 +53,19 @@ public struct APIError: Error, Sendable {
     public static let internalError = APIError(500, .internal, "internal error")
 
     public static func methodNotAllowed(_ allow: String) -> APIError {
-        var error = APIError(405, .methodNotAllowed, "method not allowed; allowed: \(allow)")
-        error.headers = [("Allow", allow)]
-        return error
+        APIError(405, .methodNotAllowed, "method not allowed; allowed: \(allow)").adding("Allow", allow)
     }
 
     public static func unavailable(_ message: String, retryAfterSeconds: Int) -> APIError {
-        var error = APIError(503, .unavailable, message)
-        error.headers = [("Retry-After", String(retryAfterSeconds))]
+        APIError(503, .unavailable, message).retrying(afterSeconds: retryAfterSeconds)
+    }
+
+    /// The same with `Retry-After`, at least 1 s.
+    func retrying(afterSeconds seconds: Int) -> APIError { adding("Retry-After", String(max(1, seconds))) }
+
+    func adding(_ name: String, _ value: String) -> APIError {
+        var error = self
+        error.headers.append((name, value))
         return error
     }
 }

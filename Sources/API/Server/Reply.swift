@@ -46,6 +46,13 @@ public struct Reply {
         return reply
     }
 
+    /// For answers with a secret in them.
+    var unstored: Reply {
+        var reply = self
+        reply.headers.append(("Cache-Control", "no-store"))
+        return reply
+    }
+
     /// The body when it is in memory; nil for streams and files.
     public var bytes: [UInt8]? {
         if case .bytes(let bytes) = body { return bytes }

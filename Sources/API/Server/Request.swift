@@ -48,6 +48,11 @@ public final class Request {
 
     public var context: DialectContext { DialectContext(now: receivedAt, requestID: id, path: path) }
 
+    /// A success as the route's dialect writes it. `data` writes exactly one JSON value.
+    func success(status: Int = 200, _ data: (inout JSONWriter) throws -> Void) rethrows -> Reply {
+        try dialect.success(status: status, context, extra: nil, data: data)
+    }
+
     // MARK: Parameters
 
     /// The value of `:name` in the route's pattern, decoded; empty when the pattern has no such name.
@@ -79,9 +84,7 @@ public final class Request {
     /// A whole number from the query, or nil when absent; 400 when it is none or out of range.
     public func int(_ name: String, in range: ClosedRange<Int> = Int.min...Int.max) throws(APIError) -> Int? {
         guard let text = try text(name) else { return nil }
-        guard let value = Int(text), range.contains(value) else {
-            throw .invalid(name, "\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
+        guard let value = Int(text), range.contains(value) else { throw FieldWording.english.refusal(name, .whole(range)) }
         return value
     }
 

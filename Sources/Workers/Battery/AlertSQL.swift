@@ -1,4 +1,5 @@
 import Postgres
+import Protocol
 
 /// The statements of the evaluator. A device's rows are written only with its `alert_state` row locked; those are locked in the order of devices.
 enum AlertSQL {
@@ -58,7 +59,7 @@ enum AlertSQL {
                 $8::timestamptz[], $9::timestamptz[]) AS u(device, rule, type, level, message, value, threshold, triggered, ended)
             ON CONFLICT (device, alert_type, triggered_at) DO NOTHING RETURNING *
         )
-        SELECT \(AlertText.columns) FROM made AS e JOIN heliograph.device AS d ON d.number = e.device ORDER BY e.triggered_at, e.id
+        SELECT \(AlertEvent.columns) FROM made AS e JOIN heliograph.device AS d ON d.number = e.device ORDER BY e.triggered_at, e.id
         """)
     /// What its user resolved stays as it is; the end is noted all the same.
     static let end = Statement(
@@ -72,7 +73,7 @@ enum AlertSQL {
                 resolved_at = CASE WHEN e.status = 'resolved' THEN e.resolved_at ELSE b.at END
             FROM before AS b WHERE e.id = b.id RETURNING e.*, b.was
         )
-        SELECT \(AlertText.columns) FROM done AS e JOIN heliograph.device AS d ON d.number = e.device WHERE NOT e.was ORDER BY e.triggered_at, e.id
+        SELECT \(AlertEvent.columns) FROM done AS e JOIN heliograph.device AS d ON d.number = e.device WHERE NOT e.was ORDER BY e.triggered_at, e.id
         """)
     /// The offline events of devices that are heard again.
     static let back = Statement(
@@ -85,7 +86,7 @@ enum AlertSQL {
                 resolved_at = CASE WHEN e.status = 'resolved' THEN e.resolved_at ELSE now() END
             FROM before AS b WHERE e.id = b.id RETURNING e.*, b.was
         )
-        SELECT \(AlertText.columns) FROM done AS e JOIN heliograph.device AS d ON d.number = e.device WHERE NOT e.was ORDER BY e.triggered_at, e.id
+        SELECT \(AlertEvent.columns) FROM done AS e JOIN heliograph.device AS d ON d.number = e.device WHERE NOT e.was ORDER BY e.triggered_at, e.id
         """)
     static let delete = Statement(
         """
@@ -95,7 +96,7 @@ enum AlertSQL {
             RETURNING e.id, e.device, e.rule, e.alert_type, e.level, 'resolved' AS status, e.message, e.value, e.threshold, e.triggered_at,
                 e.acknowledged_at, e.triggered_at AS resolved_at, e.status = 'resolved' AS was
         )
-        SELECT \(AlertText.columns) FROM done AS e JOIN heliograph.device AS d ON d.number = e.device WHERE NOT e.was ORDER BY e.triggered_at, e.id
+        SELECT \(AlertEvent.columns) FROM done AS e JOIN heliograph.device AS d ON d.number = e.device WHERE NOT e.was ORDER BY e.triggered_at, e.id
         """)
     /// Deletes all before it inserts the first one: events may take each other's places. `was` tells those that were resolved before.
     static let move = Statement(
@@ -115,7 +116,7 @@ enum AlertSQL {
                 CASE WHEN g.by_user OR g.ended IS NOT NULL THEN 'resolved' WHEN g.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'active' END
             FROM gone AS g ORDER BY g.id RETURNING *
         )
-        SELECT \(AlertText.columns) FROM made AS e JOIN heliograph.device AS d ON d.number = e.device JOIN gone AS g ON g.id = e.id
+        SELECT \(AlertEvent.columns) FROM made AS e JOIN heliograph.device AS d ON d.number = e.device JOIN gone AS g ON g.id = e.id
         WHERE e.status = 'resolved' AND g.status <> 'resolved' ORDER BY e.triggered_at, e.id
         """)
     /// Ids of events.

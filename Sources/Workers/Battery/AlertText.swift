@@ -1,5 +1,6 @@
 import Bytes
 import Postgres
+import Protocol
 
 /// What alerts say, and how they are told to listeners.
 enum AlertText {
@@ -28,28 +29,14 @@ enum AlertText {
         return (thousandths < 0 && n > 0 ? "-" : "") + "\(n / 10).\(n % 10)"
     }
 
-    /// The columns that `payload` reads, of the table `e` with the device `d`.
-    static let columns = """
-        e.id::text, d.id::text, e.rule::text, e.alert_type, e.level, e.status, e.message, e.value, e.threshold, e.triggered_at, e.acknowledged_at, e.resolved_at
-        """
+    private static let event = RowObject(names: AlertEvent.members, first: 0)
 
-    /// The spec's AlertEvent with what happened to it.
+    /// The spec's AlertEvent with what happened to it. Rows have `AlertEvent.columns`.
     static func payload(_ rows: PostgresRows, _ row: Int, happened: String) throws -> [UInt8] {
         var w = JSONWriter(capacity: 480)
         try w.object { w in
             w.member("event", happened)
-            w.member("id", try rows.string(row, 0))
-            w.member("device_id", try rows.string(row, 1))
-            w.member("rule_id", try rows.string(row, 2))
-            w.member("alert_type", try rows.string(row, 3))
-            w.member("level", try rows.string(row, 4))
-            w.member("status", try rows.string(row, 5))
-            w.member("message", try rows.string(row, 6))
-            w.member("value", try rows.double(row, 7))
-            w.member("threshold", try rows.double(row, 8))
-            w.member("triggered_at", try rows.timestamp(row, 9), .utc)
-            w.member("acknowledged_at", try rows.timestampIfPresent(row, 10), .utc)
-            w.member("resolved_at", try rows.timestampIfPresent(row, 11), .utc)
+            try event.members(rows, row, to: &w)
         }
         return w.bytes
     }
