@@ -60,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "Heliograph",
             dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "BenchmarkHarness",
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "Edge", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets",
+                "BenchmarkHarness",
             ],
             swiftSettings: strict),
 
@@ -82,7 +83,7 @@ let package = Package(
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
-        tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
+        tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Edge", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "Edge", "API"]),
         tests(
             "ChargingAPITests",
