@@ -41,14 +41,15 @@ let package = Package(
         // Effects.
         library("Secrets", ["CSodium", "Bytes"]),
         library("Reactor", ["CLinux", "Bytes"]),
+        library("Edge", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor"]),
         library("ZeroMQ", ["CZeroMQ", "Bytes", "Protocol", "Reactor"]),
         library("Postgres", ["CPostgreSQL", "CLinux", "Bytes", "Reactor"]),
 
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
         library("Workers", ["CCurl", "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
-        library("API", ["CLinux", "CZlib", "CSodium", "CCurl", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
-        library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
+        library("API", ["CLinux", "CSodium", "CCurl", "Bytes", "Protocol", "HTTP", "Reactor", "Edge", "ZeroMQ", "Postgres", "Secrets"]),
+        library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "Edge"]),
         // For tests of handlers: no executable depends on it.
         library("HandlerKit", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers"]),
 
@@ -59,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "Heliograph",
             dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "BenchmarkHarness",
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "Edge", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets",
+                "BenchmarkHarness",
             ],
             swiftSettings: strict),
 
@@ -81,8 +83,8 @@ let package = Package(
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
-        tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
-        tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
+        tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Edge", "Simulation"]),
+        tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "Edge", "API"]),
         tests(
             "ChargingAPITests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "TestSupport"]),

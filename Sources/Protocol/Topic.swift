@@ -6,6 +6,8 @@ public enum Topic {
 
     public static func charging(_ meter: String) -> String { "charging.\(meter)" }
     public static func jobs(_ kind: String) -> String { "jobs.\(kind)" }
+    /// The live state of a car, by its number.
+    public static func vehicles(_ car: Int64) -> String { "vehicles.\(car)" }
     /// Alerts of a device, by its UUID.
     public static func alerts(_ device: String) -> String { "alerts.\(device)" }
 

@@ -61,9 +61,9 @@ public struct APIError: Error, Sendable {
     }
 
     /// The same with `Retry-After`, at least 1 s.
-    func retrying(afterSeconds seconds: Int) -> APIError { adding("Retry-After", String(max(1, seconds))) }
+    package func retrying(afterSeconds seconds: Int) -> APIError { adding("Retry-After", String(max(1, seconds))) }
 
-    func adding(_ name: String, _ value: String) -> APIError {
+    package func adding(_ name: String, _ value: String) -> APIError {
         var error = self
         error.headers.append((name, value))
         return error

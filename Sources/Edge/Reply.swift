@@ -47,7 +47,7 @@ public struct Reply {
     }
 
     /// For answers with a secret in them.
-    var unstored: Reply {
+    package var unstored: Reply {
         var reply = self
         reply.headers.append(("Cache-Control", "no-store"))
         return reply

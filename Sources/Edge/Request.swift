@@ -12,7 +12,7 @@ public final class Request {
     /// Who asks, once a route group's check has found out.
     public var principal: (any Sendable)?
 
-    let startNs: Int64
+    package let startNs: Int64
     var match: Router.Match = .notFound
     private let number: UInt64
     private var cachedQuery: Query?
@@ -49,7 +49,7 @@ public final class Request {
     public var context: DialectContext { DialectContext(now: receivedAt, requestID: id, path: path) }
 
     /// A success as the route's dialect writes it. `data` writes exactly one JSON value.
-    func success(status: Int = 200, _ data: (inout JSONWriter) throws -> Void) rethrows -> Reply {
+    package func success(status: Int = 200, _ data: (inout JSONWriter) throws -> Void) rethrows -> Reply {
         try dialect.success(status: status, context, extra: nil, data: data)
     }
 
@@ -84,7 +84,9 @@ public final class Request {
     /// A whole number from the query, or nil when absent; 400 when it is none or out of range.
     public func int(_ name: String, in range: ClosedRange<Int> = Int.min...Int.max) throws(APIError) -> Int? {
         guard let text = try text(name) else { return nil }
-        guard let value = Int(text), range.contains(value) else { throw FieldWording.english.refusal(name, .whole(range)) }
+        guard let value = Int(text), range.contains(value) else {
+            throw .invalid(name, "\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
         return value
     }
 
