@@ -297,6 +297,8 @@ CREATE TABLE heliograph.vehicle_journal (
     is_deflated boolean NOT NULL,
     PRIMARY KEY (car, at, number)
 ) PARTITION BY RANGE (at);
+-- Where deriving again may begin.
+CREATE INDEX vehicle_journal_checkpoint ON heliograph.vehicle_journal (car, at) WHERE kind = 8;
 CREATE TABLE heliograph.vehicle_journal_other PARTITION OF heliograph.vehicle_journal DEFAULT;
 
 -- Makes the month partitions of positions and the day partitions of the journal ahead of time; returns how many were missing.

@@ -124,7 +124,7 @@ extension Logbook {
         return outcome
     }
 
-    /// The checkpoints that belong before entries: of each car the first one of a day, and the first one of this process.
+    /// The checkpoints that belong before entries: of each car the first one of a day, unless it is there already, written by who had the car before.
     private func checkpoints(
         _ entries: [WaitingEntry], _ made: inout [Int64: (epoch: Int64, day: Int64)], _ transaction: PostgresTransaction
     ) async throws(PostgresError) -> [ObjectIdentifier: [UInt8]] {
@@ -136,7 +136,8 @@ extension Logbook {
             firsts[entry.car] = entry
         }
         guard !firsts.isEmpty else { return [:] }
-        let rows = try await transaction.query(Checkpoint.select, Parameters(Array(firsts.keys)))
+        let rows = try await transaction.query(
+            Checkpoint.selectMissing, Parameters(Array(firsts.keys), firsts.values.map { $0.records[0].at }))
         var found: [ObjectIdentifier: [UInt8]] = [:]
         for row in 0..<rows.count {
             guard let entry = firsts[try rows.int64(row, 0)] else { continue }

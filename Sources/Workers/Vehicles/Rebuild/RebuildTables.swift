@@ -47,7 +47,8 @@ struct RebuildTables {
 
     /// The condition for rows that were derived after the checkpoint, or were open then. Numbers and times only: nothing in it is anybody's text.
     private func mine(_ table: Table) -> String {
-        let after = "r.\(table.time) > '\(RFC3339.string(checkpoint.bound(table.kind)))'"
+        var after = "r.\(table.time) > '\(RFC3339.string(checkpoint.bound(table.kind)))'"
+        if let late = checkpoint.late(table.kind) { after = "(\(after) OR r.\(table.time) > '\(RFC3339.string(late.after))' AND r.id > \(late.id))" }
         switch table.kind {
         case "position": return "r.car = \(car) AND \(after)"
         case "point": return of("charge", after)
