@@ -41,13 +41,14 @@ let package = Package(
         // Effects.
         library("Secrets", ["CSodium", "Bytes"]),
         library("Reactor", ["CLinux", "Bytes"]),
+        library("Fetch", ["CCurl", "Bytes", "HTTP", "Reactor"]),
         library("ZeroMQ", ["CZeroMQ", "Bytes", "Protocol", "Reactor"]),
         library("Postgres", ["CPostgreSQL", "CLinux", "Bytes", "Reactor"]),
 
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("Workers", ["CCurl", "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
-        library("API", ["CLinux", "CZlib", "CSodium", "CCurl", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
+        library("Workers", ["CCurl", "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
+        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
         // For tests of handlers: no executable depends on it.
         library("HandlerKit", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers"]),
@@ -81,6 +82,12 @@ let package = Package(
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
+        .testTarget(
+            name: "PollerTests",
+            dependencies: [
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Broker", "Workers", "Secrets", "Simulation", "TestSupport",
+            ],
+            exclude: ["tls_front.py"], swiftSettings: strict),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(
