@@ -41,13 +41,14 @@ let package = Package(
         // Effects.
         library("Secrets", ["CSodium", "Bytes"]),
         library("Reactor", ["CLinux", "Bytes"]),
+        library("Fetch", ["CCurl", "Bytes", "HTTP", "Reactor"]),
         library("ZeroMQ", ["CZeroMQ", "Bytes", "Protocol", "Reactor"]),
         library("Postgres", ["CPostgreSQL", "CLinux", "Bytes", "Reactor"]),
 
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("Workers", ["CCurl", "CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
-        library("API", ["CLinux", "CZlib", "CSodium", "CCurl", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Secrets"]),
+        library("Workers", ["CCurl", "CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
+        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
         // For tests of handlers: no executable depends on it.
         library("HandlerKit", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers"]),
@@ -59,7 +60,7 @@ let package = Package(
         .executableTarget(
             name: "Heliograph",
             dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "BenchmarkHarness",
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "Fetch", "BenchmarkHarness",
             ],
             swiftSettings: strict),
 
@@ -82,7 +83,8 @@ let package = Package(
         tests("VehicleTests", ["Bytes", "Protocol", "Workers"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
-        tests("LogbookTests", ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "TestSupport"]),
+        library("Workers", ["CCurl", "CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
+        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(

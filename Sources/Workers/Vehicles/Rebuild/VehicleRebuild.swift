@@ -12,6 +12,9 @@ public struct VehicleRebuild: Sendable {
     /// Also while a poller has the car: what that one still writes is refused, and it takes the car again afterwards.
     public var byForce: Bool
 
+    /// As the poller has them.
+    var rules = VehicleRules()
+
     public init(car: Int64, since: Timestamp? = nil, isDry: Bool = false, byForce: Bool = false) {
         self.car = car
         self.since = since
@@ -22,13 +25,14 @@ public struct VehicleRebuild: Sendable {
     /// Throws `RebuildFault` or what the database says; nothing has changed then.
     /// - Parameter progress: called now and then, with the inputs taken so far and the day.
     public func run(
-        _ config: PostgresConfig, rules: VehicleRules, progress: @escaping (_ inputs: Int, _ day: Timestamp) -> Void, on loop: isolated EventLoop
+        _ config: PostgresConfig, progress: @escaping (_ inputs: Int, _ day: Timestamp) -> Void, on loop: isolated EventLoop
     ) async throws -> RebuildReport {
         var config = config
         // A year of a car is more than a statement's usual time.
         config.statementTimeoutMs = 3_600_000
         let pool = PostgresPool(config, size: 2, name: "rebuild", on: loop)
         let car = car
+        let rules = rules
         let rebuild = Rebuild(car: car, pool, isDry: isDry, progress: progress) { memory in MachineReplay(car: car, memory, rules: rules) }
         do {
             let report = try await rebuild.run(since: since, byForce: byForce, on: loop)
