@@ -47,7 +47,7 @@ let package = Package(
 
         // The three parts, which meet in Protocol only.
         library("Broker", ["Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres"]),
-        library("Workers", ["CCurl", "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
+        library("Workers", ["CCurl", "CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
         library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
         library("Simulation", ["CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor"]),
         // For tests of handlers: no executable depends on it.
@@ -60,7 +60,7 @@ let package = Package(
         .executableTarget(
             name: "Heliograph",
             dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "BenchmarkHarness",
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "Secrets", "Fetch", "BenchmarkHarness",
             ],
             swiftSettings: strict),
 
@@ -80,14 +80,11 @@ let package = Package(
         tests(
             "BatteryTests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
+        tests("VehicleTests", ["Bytes", "Protocol", "Workers"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
-        .testTarget(
-            name: "PollerTests",
-            dependencies: [
-                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Broker", "Workers", "Secrets", "Simulation", "TestSupport",
-            ],
-            exclude: ["tls_front.py"], swiftSettings: strict),
+        library("Workers", ["CCurl", "CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
+        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(

@@ -1,3 +1,4 @@
+import Fetch
 import Postgres
 import Protocol
 import Reactor
@@ -6,7 +7,7 @@ import ZeroMQ
 
 /// Workers on one loop: the named ones share a bus client and a pool.
 final class WorkerPart {
-    static let names = ["telemetry", "battery", "prediction", "upkeep", "mail", "probe"]
+    static let names = ["telemetry", "battery", "prediction", "upkeep", "mail", "geocode", "probe"]
 
     let runtime: WorkerRuntime
     private let pool: PostgresPool
@@ -21,7 +22,7 @@ final class WorkerPart {
 
     static func start(
         _ names: [String], bus: Bus, postgres: PostgresConfig, settings: PredictionSettings, upkeep: UpkeepOptions = UpkeepOptions(), mail: MailSetup,
-        slots: Int? = nil, on loop: EventLoop
+        geocoding: GeocodingSettings = GeocodingSettings(), slots: Int? = nil, on loop: EventLoop
     ) async throws -> LoopBound<WorkerPart> {
         try await loop.run { loop in
             let title = names.joined(separator: "+")
@@ -55,6 +56,10 @@ final class WorkerPart {
                     let sender = await mail.sender()
                     MailWorker(pool, sender: sender, from: mail.from, seal: mail.seal, offset: mail.offset).register(runtime, on: loop)
                     part.sender = sender
+                case "geocode":
+                    let fetcher = try Fetcher(on: loop)
+                    GeocodeWorker(pool, geocoding, get: GeocodeWorker.get(fetcher, on: loop)).register(runtime, on: loop)
+                    part.closers.append { fetcher.close() }
                 case "probe": ProbeWorker.register(runtime, pool: pool, on: loop)
                 default: throw UsageError("no worker is called '\(name)'; there are \(Self.names.joined(separator: ", "))")
                 }
