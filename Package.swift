@@ -83,8 +83,13 @@ let package = Package(
         tests("VehicleTests", ["Bytes", "Protocol", "Workers"]),
         tests("UpkeepTests", ["Bytes", "Protocol", "Reactor", "Postgres", "Workers", "TestSupport"]),
         tests("MailTests", ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Workers", "HandlerKit", "Secrets", "TestSupport"]),
-        library("Workers", ["CCurl", "CLinux", "CZlib", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
-        library("API", ["CLinux", "CZlib", "CSodium", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Secrets"]),
+        tests("LogbookTests", ["Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Broker", "Workers", "HandlerKit", "TestSupport"]),
+        .testTarget(
+            name: "PollerTests",
+            dependencies: [
+                "CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "Fetch", "ZeroMQ", "Postgres", "Broker", "Workers", "Secrets", "Simulation", "TestSupport",
+            ],
+            exclude: ["tls_front.py"], swiftSettings: strict),
         tests("SimulationTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Simulation"]),
         tests("ConformanceTests", ["CLinux", "CZlib", "Bytes", "HTTP", "Reactor", "API"]),
         tests(

@@ -114,10 +114,8 @@ final class CarLoop {
 
     private func turn(on loop: isolated EventLoop) async {
         while !isLost, !mailbox.isEmpty {
-            let dropped = mailbox.dropped
-            let items = mailbox.takeAll()
-            parts.counters.dropped += dropped
-            await take(items, on: loop)
+            parts.counters.dropped += mailbox.takeDropped()
+            await take(mailbox.takeAll(), on: loop)
         }
         for case .command(_, let reply) in mailbox.takeAll() { reply.finish(.failure(CommandRefusal(message: "another poller has the car"))) }
         isTurning = false

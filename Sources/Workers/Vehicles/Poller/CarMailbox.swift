@@ -50,6 +50,12 @@ struct CarMailbox {
         dropped += 1
     }
 
+    /// How many frames gave way since it was asked last.
+    mutating func takeDropped() -> Int {
+        defer { dropped = 0 }
+        return dropped
+    }
+
     mutating func takeAll() -> [Item] {
         defer {
             items = []
