@@ -20,6 +20,7 @@ struct Heliograph {
           keys new broker|NAME [--role api|worker|tool] | keys rotate
           simulate charging [--speed X] [--url U] [--file F] [--meters N] [--step S] [--seed N] [--start T] [--for S]
           simulate devices [--speed X] [--url U] [--devices N] [--step S] [--seed N] [--login USER --password P] [--for S]
+          simulate vehicles [--port N] [--host H] [--cars N] [--lives day|random|driving] [--speed X] [--seed N]
           bench [names…]                           benchmarks; PEERS=1 measures the references too
           config                                   every setting: name, value, where it came from
         """

@@ -62,6 +62,9 @@ struct Settings {
     subscript(_ name: String) -> String { values[name]?.value ?? Self.all.first { $0.name == name }?.fallback ?? "" }
     func origin(_ name: String) -> String { values[name]?.origin ?? "default" }
 
+    /// Sets a value that the program itself knows.
+    mutating func give(_ name: String, _ value: String, origin: String) { values[name] = (value, origin) }
+
     var isProduction: Bool { self["APP_ENV"] == "production" }
     var offset: UTCOffset { UTCOffset(self["HELIOGRAPH_UTC_OFFSET"]) ?? .beijing }
     func int(_ name: String) -> Int { Int(self[name]) ?? 0 }

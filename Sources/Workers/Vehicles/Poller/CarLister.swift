@@ -9,7 +9,7 @@ final class CarLister {
     private static let leastNs: Int64 = 20_000_000_000
 
     private let pool: PostgresPool
-    private let cloud: VehicleCloud
+    private let service: CarService
     private let accounts: VehicleAccounts
     private var runs: [Int64: Run] = [:]
 
@@ -22,12 +22,12 @@ final class CarLister {
     enum Result {
         /// By the cars' numbers, what the list says of each.
         case cars([Int64: JSONValue])
-        case failed(VehicleCloud.Outcome)
+        case failed(CarService.Outcome)
     }
 
-    init(_ pool: PostgresPool, _ cloud: VehicleCloud, _ accounts: VehicleAccounts) {
+    init(_ pool: PostgresPool, _ service: CarService, _ accounts: VehicleAccounts) {
         self.pool = pool
-        self.cloud = cloud
+        self.service = service
         self.accounts = accounts
     }
 
@@ -47,7 +47,7 @@ final class CarLister {
 
     private func read(_ number: Int64, on loop: isolated EventLoop) async -> Result {
         guard let account = accounts[number] else { return .failed(.noToken) }
-        let outcome = await cloud.get(.list, account, on: loop)
+        let outcome = await service.get(.list, account, on: loop)
         guard case .answer(200, let body, _) = outcome else { return .failed(outcome) }
         guard case .success(let json) = Swift.Result(catching: { () throws(JSONError) in try JSONValue.parse(body) }), let listed = CarListing.read(json)
         else {

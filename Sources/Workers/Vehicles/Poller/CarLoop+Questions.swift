@@ -6,7 +6,7 @@ extension CarLoop {
     /// How soon it is looked again whether asking is possible.
     private static let againSeconds = 1.0
     /// The longest that a timer runs: the wall clock may be set.
-    private static let longestSeconds = 600.0
+    private static let longestNs: Int64 = 600_000_000_000
 
     /// Sets the timer for the next question.
     func schedule(notSooner: Double = 0, on loop: isolated EventLoop) {
@@ -23,7 +23,7 @@ extension CarLoop {
             wasBudgetTold = false
         }
         let seconds = max(due.seconds(since: now), notSooner)
-        timer = loop.after(ns: Int64(min(seconds, Self.longestSeconds) * 1e9)) { self.onDue(due, on: loop) }
+        timer = loop.after(ns: min(parts.options.ns(seconds), Self.longestNs)) { self.onDue(due, on: loop) }
     }
 
     private func tellBudget() {
@@ -70,15 +70,15 @@ extension CarLoop {
             self.unsavedRequests += 1
         }
         switch what {
-        case .data: return parts.cloud.input(what, await parts.cloud.get(.data(teslaID: car.teslaID), account, onRequest: count, on: loop))
-        case .summary: return parts.cloud.input(what, await parts.cloud.get(.summary(teslaID: car.teslaID), account, onRequest: count, on: loop))
+        case .data: return parts.service.input(what, await parts.service.get(.data(teslaID: car.teslaID), account, onRequest: count, on: loop))
+        case .summary: return parts.service.input(what, await parts.service.get(.summary(teslaID: car.teslaID), account, onRequest: count, on: loop))
         case .list:
             switch await parts.lister.list(car.account, on: loop) {
             case .cars(let listed):
                 // One that is not in it is gone; the next beat takes it away.
                 guard let json = listed[car.number] else { return (.failure(.notFound), []) }
                 return (.summary(VehicleInput.Summary(vehicle: json)), json.bytes)
-            case .failed(let outcome): return parts.cloud.input(what, outcome)
+            case .failed(let outcome): return parts.service.input(what, outcome)
             }
         }
     }

@@ -236,7 +236,7 @@ final class CarLoop {
         guard stream == nil else { return }
         parts.counters.streams += 1
         let made = CarStream(
-            tag: "\(car.vehicleID)", options: parts.options, fetcher: parts.cloud.fetcher, now: parts.now,
+            tag: "\(car.vehicleID)", options: parts.options, fetcher: parts.service.fetcher, now: parts.now,
             on: CarStream.Listener(
                 input: { [weak self] input, raw in self?.post(.streamed(input, raw: raw), on: loop) },
                 refused: { [weak self] in self?.streamRefused(on: loop) }))

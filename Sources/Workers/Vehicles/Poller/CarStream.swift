@@ -106,7 +106,7 @@ final class CarStream {
 
     private func again(in seconds: Double, on loop: isolated EventLoop, _ body: @escaping (CarStream) -> Void) {
         if let timer { loop.cancel(timer) }
-        timer = loop.after(ns: Int64(seconds * 1e9)) { [weak self] in
+        timer = loop.after(ns: options.ns(seconds)) { [weak self] in
             guard let self, !isOver else { return }
             timer = nil
             body(self)

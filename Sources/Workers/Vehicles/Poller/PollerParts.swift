@@ -5,7 +5,7 @@ import Reactor
 final class PollerParts {
     let options: VehicleOptions
     let rules: VehicleRules
-    let cloud: VehicleCloud
+    let service: CarService
     let lister: CarLister
     let accounts: VehicleAccounts
     let logbook: Logbook
@@ -17,12 +17,12 @@ final class PollerParts {
     var counters = PollerCounters()
 
     init(
-        _ options: VehicleOptions, _ cloud: VehicleCloud, _ lister: CarLister, _ accounts: VehicleAccounts, _ logbook: Logbook, _ leases: CarLeases,
+        _ options: VehicleOptions, _ service: CarService, _ lister: CarLister, _ accounts: VehicleAccounts, _ logbook: Logbook, _ leases: CarLeases,
         now: @escaping () -> Timestamp, publish: @escaping (_ topic: String, _ view: [UInt8]) -> Void
     ) {
         self.options = options
         rules = options.rules
-        self.cloud = cloud
+        self.service = service
         self.lister = lister
         self.accounts = accounts
         self.logbook = logbook

@@ -42,7 +42,13 @@ public struct VehicleOptions: Sendable {
     /// Between two looks at an account's list, s.
     public var listSeconds = 3_600.0
 
+    /// How fast the given clock runs beside ours: other than 1 only with a simulated service.
+    public var clockSpeed = 1.0
+
     public init() {}
+
+    /// Our nanoseconds in so many seconds of the clock.
+    func ns(_ seconds: Double) -> Int64 { Int64(max(0, seconds) / clockSpeed * 1e9) }
 
     var rules: VehicleRules {
         VehicleRules(

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import Fetch
 import Glibc
 public import Postgres
@@ -42,19 +42,13 @@ public final class VehiclePoller {
 
     /// - Parameters:
     ///   - seal: with the key that all processes share; accounts' tokens are sealed with it.
+    ///   - now, nowNs: wall and monotonic clock.
     ///   - publish: tells everybody a car's state, `VehicleView` as JSON, on its topic.
     ///
     /// Errors: `FetchFailure` when libcurl cannot start.
-    public convenience init(
-        _ config: PostgresConfig, _ options: VehicleOptions, seal: Seal, publish: @escaping (_ topic: String, _ view: [UInt8]) -> Void,
-        on loop: isolated EventLoop
-    ) throws {
-        try self.init(config, options, seal: seal, now: { Clock.wall }, nowNs: { Clock.monotonicNs }, publish: publish, on: loop)
-    }
-
-    init(
-        _ config: PostgresConfig, _ options: VehicleOptions, seal: Seal, now: @escaping () -> Timestamp, nowNs: @escaping () -> Int64,
-        publish: @escaping (_ topic: String, _ view: [UInt8]) -> Void, on loop: isolated EventLoop
+    public init(
+        _ config: PostgresConfig, _ options: VehicleOptions, seal: Seal, now: @escaping () -> Timestamp = { Clock.wall },
+        nowNs: @escaping () -> Int64 = { Clock.monotonicNs }, publish: @escaping (_ topic: String, _ view: [UInt8]) -> Void, on loop: isolated EventLoop
     ) throws {
         self.options = options
         self.config = config
@@ -77,10 +71,10 @@ public final class VehiclePoller {
         fetcher = try Fetcher(fetchOptions, on: loop)
         store = TokenStore(pools.accounts, seal)
         let leases = CarLeases(pools.leases, options, nowNs: nowNs)
-        let cloud = VehicleCloud(fetcher, options, now: now)
+        let service = CarService(fetcher, options, now: now)
         let accounts = VehicleAccounts(store, fetcher, options, now: now)
         let logbook = Logbook(pools.logbook, holder: leases.id, now: now)
-        parts = PollerParts(options, cloud, CarLister(pools.accounts, cloud, accounts), accounts, logbook, leases, now: now, publish: publish)
+        parts = PollerParts(options, service, CarLister(pools.accounts, service, accounts), accounts, logbook, leases, now: now, publish: publish)
     }
 
     /// Its name in the database, and in `VehicleNames.command`.

@@ -3,7 +3,7 @@ import Fetch
 import Reactor
 
 /// The service's HTTP side: requests in an account's name, a bound of them at the same time, each with its deadline.
-final class VehicleCloud {
+final class CarService {
     /// Answers of `vehicle_data` have some 10 kB, lists of products 2 kB a car.
     private static let maxAnswer = 4 << 20
     /// What of the car is asked for (reference §3.2).
