@@ -4,7 +4,7 @@ import Reactor
 import Workers
 
 /// The vehicles' logbook: entries of driving cars, a position and a raw answer each with the machine's memory, to their commits. The reference is
-/// `\\copy` of the same rows, positions and journal, into the same tables.
+/// `\copy` of the same rows, positions and journal, into the same tables.
 enum VehicleBench {
     static let cars = 2_000
     static let turns = 100

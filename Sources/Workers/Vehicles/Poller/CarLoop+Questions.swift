@@ -1,4 +1,5 @@
 import Bytes
+import Protocol
 import Reactor
 
 /// When a car is asked, and what.

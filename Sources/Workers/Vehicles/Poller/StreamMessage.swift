@@ -9,8 +9,8 @@ enum StreamMessage: Equatable {
     /// Nothing that we know.
     case other
 
-    init(_ text: [UInt8]) {
-        guard case .success(let json) = Result(catching: { () throws(JSONError) in try JSONValue.parse(text) }) else {
+    init(_ bytes: [UInt8]) {
+        guard case .success(let json) = Result(catching: { () throws(JSONError) in try JSONValue.parse(bytes) }) else {
             self = .other
             return
         }

@@ -1,6 +1,6 @@
 import Bytes
 import Protocol
-public import Reactor
+import Reactor
 
 /// Requests of the API to the poller that has a car: `{"car":number,"command":"suspend"|"resume"}`. Answered `{}`; refused as `failed` with the
 /// spec's words, as `malformed`, or as `noWorker` where another poller has the car now.

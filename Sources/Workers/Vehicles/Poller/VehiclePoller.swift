@@ -5,7 +5,6 @@ public import Postgres
 import Protocol
 public import Reactor
 public import Secrets
-public import ZeroMQ
 
 /// The worker `vehicles`: asks the cars that are this process's share, and keeps their logbook. Any number of processes may run; see `CarLeases`.
 public final class VehiclePoller {
@@ -191,7 +190,7 @@ public final class VehiclePoller {
     private func readFences(on loop: isolated EventLoop) async throws(PostgresError) {
         areFencesOld = false
         do throws(PostgresError) {
-            parts.fences = Fences(try await pools.accounts.query(Fences.select))
+            parts.fences = try Fences(try await pools.accounts.query(Fences.select))
         } catch {
             areFencesOld = true
             throw error
