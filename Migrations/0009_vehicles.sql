@@ -297,6 +297,8 @@ CREATE TABLE heliograph.vehicle_journal (
     is_deflated boolean NOT NULL,
     PRIMARY KEY (car, at, number)
 ) PARTITION BY RANGE (at);
+-- Where deriving again may begin.
+CREATE INDEX vehicle_journal_checkpoint ON heliograph.vehicle_journal (car, at) WHERE kind = 8;
 CREATE TABLE heliograph.vehicle_journal_other PARTITION OF heliograph.vehicle_journal DEFAULT;
 
 -- Makes the month partitions of positions and the day partitions of the journal ahead of time; returns how many were missing.
@@ -348,8 +350,13 @@ BEGIN
         EXECUTE format('DROP TABLE heliograph.%I', partition);
         dropped := dropped + 1;
     END LOOP;
+    -- What a jumping clock has put aside is little: deleted, not dropped.
+    DELETE FROM heliograph.vehicle_journal_other WHERE at < now() - make_interval(days => keep);
     RETURN dropped;
 END $$;
+
+-- Geocoders are asked once a second at most, by the whole fleet together.
+INSERT INTO heliograph.job_limit (kind, per_second, burst) VALUES ('vehicles.geocode', 1, 1) ON CONFLICT (kind) DO NOTHING;
 
 -- Pollers are told when cars or accounts come, change or go; API nodes when what they say of a car changes.
 CREATE FUNCTION heliograph.tell_vehicles() RETURNS trigger LANGUAGE plpgsql AS $$

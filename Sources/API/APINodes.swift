@@ -38,8 +38,9 @@ public final class APINodes: Sendable {
         if config.isDemo, config.isProduction { throw APIStartError.demoInProduction }
         guard !loops.isEmpty else { throw APIStartError.noLoops }
         guard let seal = Seal(key: config.sealKey) else { throw APIStartError.badSealKey }
-        let share = NodeShare(
-            hasher: await PasswordHasher(), seal: seal, recaptcha: config.accounts.recaptcha.map { ReCaptcha($0) }, rates: DeviceRates())
+        var recaptcha: ReCaptcha?
+        if let options = config.accounts.recaptcha { recaptcha = try await ReCaptcha(options) }
+        let share = NodeShare(hasher: await PasswordHasher(), seal: seal, recaptcha: recaptcha, rates: DeviceRates())
         var nodes: [LoopBound<APINode>] = []
         do {
             for (number, loop) in loops.enumerated() {

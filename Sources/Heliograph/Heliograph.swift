@@ -10,9 +10,11 @@ struct Heliograph {
           up [--demo] [--port N] [--data DIR]      everything in one process, with a private PostgreSQL where DATABASE_URL is not set
           broker [--name N] [--bind W,T]           one broker
           api [--port N]                           one API node
-          worker [names…] [--slots N]              workers in one process: telemetry, prediction, upkeep, mail, probe (none: all)
+          worker [names…] [--slots N]              workers in one process: telemetry, prediction, upkeep, mail, geocode, vehicles, probe (none: all)
           jobs list|show|why|retry|cancel|discard|enqueue|replay|stats|queues|pause|resume|limit|schedule|audit … [--json]
           db migrate|status
+          vehicles login --name NAME [--token-file F] | vehicles list   accounts of cars; tokens from the file or standard input
+          vehicles rebuild --car N [--since T] [--dry-run] [--take]   derive its rows again from what it had said
           user add NAME [--role admin]             the password is read from standard input
           token new --scope ingest|admin
           keys new broker|NAME [--role api|worker|tool] | keys rotate
@@ -42,7 +44,7 @@ struct Heliograph {
                 return
             }
             words.removeFirst()
-            let arguments = try Arguments(words, switches: JobsCommand.switches.union(["demo", "json", "help"]))
+            let arguments = try Arguments(words, switches: JobsCommand.switches.union(VehicleCommands.switches).union(["demo", "json", "help"]))
             let settings = try Settings(arguments)
             Log.level = settings.logLevel ?? .info
             try await run(command, arguments, settings)
@@ -61,6 +63,7 @@ struct Heliograph {
         case "worker": try await PartCommands.worker(arguments, settings)
         case "jobs": try await JobsCommand.run(arguments, settings)
         case "db": try await DatabaseCommand.run(arguments, settings)
+        case "vehicles": try await VehicleCommands.run(arguments, settings)
         case "user": try await AccountCommands.user(arguments, settings)
         case "token": try await AccountCommands.token(arguments, settings)
         case "keys": try await KeysCommand.run(arguments, settings)

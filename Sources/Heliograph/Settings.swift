@@ -15,7 +15,7 @@ struct Setting {
 
 /// All settings with their values and where each came from.
 struct Settings {
-    static let all = own + mail
+    static let all = own + mail + vehicleLogbook + vehiclePoller
     private static let own: [Setting] = [
         Setting(name: "APP_ENV", fallback: "development", meaning: "development or production; production asks for tokens everywhere"),
         Setting(name: "DATABASE_URL", fallback: "", meaning: "PostgreSQL to use; empty: a private one under the data directory", isSecret: true),
@@ -87,6 +87,7 @@ struct Settings {
         var options = UpkeepOptions()
         options.keepCompletedDays = int("HELIOGRAPH_KEEP_COMPLETED")
         options.keepFailedDays = int("HELIOGRAPH_KEEP_FAILED")
+        options.keepVehicleJournalDays = int("HELIOGRAPH_VEHICLE_JOURNAL_DAYS")
         return options
     }
 
@@ -113,12 +114,15 @@ struct Settings {
         for (name, range) in [
             ("PORT", 0...65535), ("VEHICLE_PORT", 0...65535), ("HELIOGRAPH_API_LOOPS", 1...64), ("HELIOGRAPH_FORECAST_HOURS", 1...168),
             ("HELIOGRAPH_FORECAST_STEP_MINUTES", 1...1440), ("HELIOGRAPH_KEEP_COMPLETED", 1...3650), ("HELIOGRAPH_KEEP_FAILED", 1...3650),
+            ("HELIOGRAPH_VEHICLE_JOURNAL_DAYS", 1...3650),
         ] {
             guard let number = Int(self[name]), range.contains(number) else {
                 return try fail(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
         }
         try checkMail()
+        _ = try geocoding()
+        _ = try vehicles()
         if isProduction, self["DATABASE_URL"].isEmpty { try fail("DATABASE_URL", "must be set where APP_ENV=production") }
         // Its value is not for messages.
         if !self["HELIOGRAPH_SECRET_KEY"].isEmpty, SecretKey.parse(self["HELIOGRAPH_SECRET_KEY"]) == nil {

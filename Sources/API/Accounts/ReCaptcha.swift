@@ -1,4 +1,5 @@
 import Bytes
+import Fetch
 import HTTP
 import Reactor
 import Synchronization
@@ -9,40 +10,49 @@ protocol ReCaptchaCheck: Sendable {
     func passes(_ token: String, address: String) async throws -> Bool
 }
 
-/// The provider's own check: a POST of secret, token and address to its `siteverify`. On a thread of its own, since libcurl waits there; what waits
-/// is bounded in number and time.
+/// The provider's own check: a POST of secret, token and address to its `siteverify`. On a loop that all nodes of the process share, so that they
+/// share its connection; checks under way are bounded in number and time.
 final class ReCaptcha: ReCaptchaCheck {
-    /// Checks that wait or are under way; one more is refused.
+    /// Checks under way; one more is refused.
     static let bound = 32
     /// Theirs have up to some 2,000 characters.
     static let maxTokenLength = 8_192
+    /// Bytes of an answer; a longer one fails.
+    static let maxAnswer = 64 * 1024
 
     let options: ReCaptchaOptions
-    private let loop = EventLoop(name: "recaptcha")
-    private let waiting = Atomic<Int>(0)
+    private let fetcher: LoopBound<Fetcher>
+    private let underWay = Atomic<Int>(0)
 
-    init(_ options: ReCaptchaOptions) { self.options = options }
+    /// Errors: `FetchFailure` when libcurl cannot start.
+    init(_ options: ReCaptchaOptions) async throws {
+        self.options = options
+        fetcher = try await EventLoop(name: "recaptcha").run { loop in LoopBound(try Fetcher(on: loop), on: loop) }
+    }
 
-    func stop() { loop.stop() }
+    func stop() {
+        let fetcher = fetcher
+        fetcher.loop.execute { loop in
+            fetcher.value(on: loop).close()
+            loop.stop()
+        }
+    }
 
     func passes(_ token: String, address: String) async throws -> Bool {
-        defer { waiting.subtract(1, ordering: .relaxed) }
-        guard waiting.add(1, ordering: .relaxed).newValue <= Self.bound else { throw Self.unavailable }
+        defer { underWay.subtract(1, ordering: .relaxed) }
+        guard underWay.add(1, ordering: .relaxed).newValue <= Self.bound else { throw Self.unavailable }
         let form = [("secret", options.secret), ("response", token), ("remoteip", address)]
             .map { "\($0.0)=\(PercentCoding.encode($0.1))" }.joined(separator: "&")
-        let url = options.url
-        let deadlineNs = Clock.monotonicNs + options.timeoutMs * 1_000_000
-        let result = await loop.run { _ -> Result<[UInt8], FormPost.Failure> in
-            let leftMs = (deadlineNs - Clock.monotonicNs) / 1_000_000
-            // Those before it took all of its time.
-            guard leftMs > 0 else { return .failure(FormPost.Failure(reason: "too many wait")) }
-            return FormPost.send(form, to: url, timeoutMs: leftMs)
-        }
+        let request = FetchRequest(
+            "POST", options.url, headers: [("Content-Type", "application/x-www-form-urlencoded")], body: Array(form.utf8),
+            deadlineMs: Int(options.timeoutMs), maxBytes: Self.maxAnswer)
+        let fetcher = fetcher
+        let result = await fetcher.loop.run { loop in await fetcher.value(on: loop).send(request, on: loop) }
         switch result {
-        case .success(let answer): return try Self.verdict(answer)
-        case .failure(let failure):
-            Log.warning("the reCAPTCHA provider cannot be asked", ["reason": failure.reason])
-            throw Self.unavailable
+        case .success(let answer):
+            guard answer.status == 200 else { throw Self.unasked("it answered \(answer.status)") }
+            return try Self.verdict(answer.body)
+        case .failure(let failure): throw Self.unasked(failure.description)
         }
     }
 
@@ -52,6 +62,11 @@ final class ReCaptcha: ReCaptchaCheck {
             throw unavailable
         }
         return passed
+    }
+
+    private static func unasked(_ reason: String) -> APIError {
+        Log.warning("the reCAPTCHA provider cannot be asked", ["reason": reason])
+        return unavailable
     }
 
     private static var unavailable: APIError {

@@ -9,6 +9,8 @@ public struct UpkeepOptions: Sendable {
     /// How long finished jobs are kept, in days.
     public var keepCompletedDays = 7
     public var keepFailedDays = 30
+    /// How long what the vehicles said is kept, in days: as far back their rows can be derived again.
+    public var keepVehicleJournalDays = 400
     /// A broker without a beat for this long is dead, ms.
     public var silenceMs: Int64 = 4_000
     /// How long the workers of a broker that came back have to report what they still run, ms.

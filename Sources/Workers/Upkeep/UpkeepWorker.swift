@@ -121,6 +121,7 @@ public final class UpkeepWorker {
                 PartitionTask(), RingTask(), RescueTask(silenceMs: options.silenceMs, graceMs: options.graceMs), UnblockTask(), ScheduleTask(), ReplayTask(),
                 StatisticsTask(), OfflineTask(publish: publish), AccountsTask(),
                 RetentionTask(keepCompletedDays: options.keepCompletedDays, keepFailedDays: options.keepFailedDays),
+                VehicleJournalTask(keepDays: options.keepVehicleJournalDays),
             ])
         self.term = term
         let turn = UpkeepTurn(pool: pool, counters: counters) { [lease] in !term.isOver && lease.isHeld }

@@ -2,7 +2,7 @@ import Bytes
 
 /// What is to be asked of a car next.
 struct PollPlan: Equatable {
-    enum Question {
+    enum Question: String {
         /// All of it. Keeps the car awake.
         case data
         /// Only whether it is online. Wakes nobody.
