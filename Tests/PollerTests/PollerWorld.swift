@@ -1,5 +1,6 @@
 import Bytes
 import Fetch
+import Glibc
 import Postgres
 import Reactor
 import Secrets
@@ -123,4 +124,11 @@ final class PollerWorld {
         let rows = try await run("SELECT number FROM heliograph.car WHERE tesla_vehicle_id = \(car.vehicleID)")
         return rows.isEmpty ? nil : try rows.int64(0, 0)
     }
+}
+
+/// Makes a file.
+func write(_ bytes: [UInt8], to path: String) throws {
+    let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    guard fd >= 0, Glibc.write(fd, bytes, bytes.count) == bytes.count else { throw Overdue(what: "cannot write \(path)") }
+    close(fd)
 }

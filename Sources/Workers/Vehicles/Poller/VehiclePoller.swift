@@ -204,9 +204,9 @@ public final class VehiclePoller {
     private func readLists(_ beat: CarLeases.Beat, on loop: isolated EventLoop) {
         let share = Rendezvous(beat.pollers)
         let now = Clock.monotonicNs
-        for account in beat.accounts where account.fault == nil {
-            // Accounts are no cars: their numbers get a place of their own.
-            guard share.owner(of: -account.number) == id else {
+        for account in beat.accounts {
+            // Accounts are no cars: their numbers get a place of their own. One that is signed in again is read at once.
+            guard share.owner(of: -account.number) == id, account.fault == nil else {
                 listAtNs[account.number] = nil
                 continue
             }

@@ -1,4 +1,5 @@
 import Bytes
+import Protocol
 
 /// The machine of a car, taking again what it had taken.
 struct MachineReplay: Replay {
