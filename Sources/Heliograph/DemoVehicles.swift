@@ -34,8 +34,8 @@ enum DemoVehicles {
     private static func signIn(_ cloud: VehicleSimulation, _ database: Database, _ seal: Seal) async throws {
         var w = JSONWriter()
         w.object { w in
-            w.member("access", cloud.grant.access)
-            w.member("refresh", cloud.grant.refresh)
+            w.member("access_token", cloud.grant.access)
+            w.member("refresh_token", cloud.grant.refresh)
         }
         let tokens = w.bytes
         let expires = Clock.wall.adding(seconds: Int64(cloud.grant.expiresInSeconds))

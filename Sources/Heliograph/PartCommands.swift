@@ -39,7 +39,7 @@ enum PartCommands {
         let part = try await WorkerPart.start(
             names, bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep,
             mail: try MailSetup(settings, data, secretKey: try SecretKey.find(settings, data)), geocoding: try settings.geocoding(),
-            slots: try arguments.int("slots", 1...10_000), on: EventLoop(name: "worker"))
+            vehicles: try settings.vehicles(), slots: try arguments.int("slots", 1...10_000), on: EventLoop(name: "worker"))
         print("worker \(names.joined(separator: ", ")) ready")
         await StopSignal.wait()
         await part.stop()

@@ -52,7 +52,7 @@ enum UpCommand {
             workers.append(
                 try await WorkerPart.start(
                     [name], bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep, mail: mail,
-                    geocoding: try settings.geocoding(), on: EventLoop(name: name)))
+                    geocoding: try settings.geocoding(), vehicles: try settings.vehicles(), on: EventLoop(name: name)))
         }
         let api = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: home, secretKey: secretKey, isDemo: isDemo)
         announce(api, mail, isDemo: isDemo)

@@ -17,7 +17,7 @@ struct VehicleSimulation: Sendable {
 
     /// Where a poller finds it: what the settings of these names want.
     var api: String { "http://127.0.0.1:\(port)" }
-    var auth: String { "\(api)/oauth2/v3/token" }
+    var auth: String { api }
     var streaming: String { "ws://127.0.0.1:\(port)/streaming/" }
 
     static func start(
