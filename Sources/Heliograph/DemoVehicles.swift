@@ -16,7 +16,7 @@ enum DemoVehicles {
     static func point(_ settings: Settings, to cloud: VehicleSimulation) -> Settings {
         var settings = settings
         for (name, value) in [(host, cloud.api), ("HELIOGRAPH_VEHICLE_AUTH", cloud.auth), ("STREAMING_HOST", cloud.streaming)] {
-            settings.give(name, value, origin: "--demo")
+            settings.values[name] = (value, "--demo")
         }
         return settings
     }
@@ -32,12 +32,7 @@ enum DemoVehicles {
 
     /// The cloud is new with each start: the tokens of the last one are replaced, and the account is well again.
     private static func signIn(_ cloud: VehicleSimulation, _ database: Database, _ seal: Seal) async throws {
-        var w = JSONWriter()
-        w.object { w in
-            w.member("access_token", cloud.grant.access)
-            w.member("refresh_token", cloud.grant.refresh)
-        }
-        let tokens = w.bytes
+        let tokens = cloud.tokens
         let expires = Clock.wall.adding(seconds: Int64(cloud.grant.expiresInSeconds))
         let loop = EventLoop(name: "demo vehicles")
         defer { loop.stop() }

@@ -43,7 +43,7 @@ struct Settings {
         Setting(name: "CORS_ORIGINS", fallback: "*", meaning: "origins that browsers may call from, separated by commas"),
     ]
 
-    private var values: [String: (value: String, origin: String)] = [:]
+    var values: [String: (value: String, origin: String)] = [:]
 
     /// Reads the environment, then `.env` for what is not set, then the defaults. Unknown `HELIOGRAPH_*` names are refused.
     init(_ arguments: Arguments) throws(UsageError) {
@@ -61,9 +61,6 @@ struct Settings {
 
     subscript(_ name: String) -> String { values[name]?.value ?? Self.all.first { $0.name == name }?.fallback ?? "" }
     func origin(_ name: String) -> String { values[name]?.origin ?? "default" }
-
-    /// Sets a value that the program itself knows.
-    mutating func give(_ name: String, _ value: String, origin: String) { values[name] = (value, origin) }
 
     var isProduction: Bool { self["APP_ENV"] == "production" }
     var offset: UTCOffset { UTCOffset(self["HELIOGRAPH_UTC_OFFSET"]) ?? .beijing }

@@ -20,6 +20,9 @@ struct VehicleSimulation: Sendable {
     var auth: String { api }
     var streaming: String { "ws://127.0.0.1:\(port)/streaming/" }
 
+    /// `{"access_token":…,"refresh_token":…}`, as `vehicles login` takes them.
+    var tokens: [UInt8] { (["access_token": .string(grant.access), "refresh_token": .string(grant.refresh)] as JSONValue).bytes }
+
     static func start(
         _ lives: Lives, cars: Int, speed: Double, address: ListenAddress = ListenAddress(host: "127.0.0.1", port: 0), seed: UInt64
     ) async throws -> VehicleSimulation {
@@ -60,8 +63,8 @@ struct VehicleSimulation: Sendable {
         print("  HELIOGRAPH_VEHICLE_API=\(own.api)")
         print("  HELIOGRAPH_VEHICLE_AUTH=\(own.auth)")
         print("  STREAMING_HOST=\(own.streaming)")
-        print("and sign it in: POST /api/auth/token with")
-        print("  {\"access_token\":\"\(own.grant.access)\",\"refresh_token\":\"\(own.grant.refresh)\"}")
+        print("and sign it in: heliograph vehicles login --name cloud, with this at its standard input:")
+        print("  \(String(decoding: own.tokens, as: UTF8.self))")
         if speed != 1 { print("its time leaves ours: a logger that compares the cars' clocks with its own will not believe them") }
         await StopSignal.wait()
         await own.stop()

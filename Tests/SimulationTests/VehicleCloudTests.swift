@@ -297,7 +297,8 @@ import Testing
                 let t = world.cloud.clock.now
                 let answer = try await world.data(car)
                 let alone = try twin.data(at: t).map { try JSONValue.parse($0) }
-                #expect(alone == (answer.status == 200 ? answer.json : nil))
+                let wanted: JSONValue? = answer.status == 200 ? Optional(answer.json) : Optional.none
+                #expect(alone == wanted)
                 let summary = try await world.get("/api/1/vehicles/\(car.id)").json
                 let quiet = try JSONValue.parse(twin.summary(at: t))
                 #expect(quiet == summary)
