@@ -13,12 +13,12 @@ import Testing
         VALUES (1, 1, '2026-01-01T00:00:00Z', '2026-01-01T01:00:00Z', 31, 121, 31.1, 121.1);
         INSERT INTO heliograph.parking (id, car, started_at, ended_at, latitude, longitude)
         VALUES (1, 1, '2026-01-01T01:00:00Z', '2026-01-01T05:00:00Z', 31.1, 121.1);
-        INSERT INTO heliograph.charge (id, car, started_at, ended_at, duration_min, energy_added_kwh, energy_used_kwh, latitude, longitude, cost, is_free) VALUES
-            (1, 1, '2026-01-01T02:00:00Z', '2026-01-01T03:00:00Z', 60, 20, 21.5, 31.1, 121.1, NULL, false),
-            (2, 1, '2026-01-02T02:00:00Z', '2026-01-02T03:00:00Z', 60, 20, NULL, 31.1, 121.1, 9.9, false),
-            (3, 1, '2026-01-03T02:00:00Z', '2026-01-03T03:00:00Z', 90, 30, NULL, 31.1, 121.1, NULL, true),
-            (4, 1, '2026-01-04T02:00:00Z', '2026-01-04T03:00:00Z', 90, 30, NULL, 31.2, 121.2, NULL, false),
-            (5, 1, '2026-01-05T02:00:00Z', NULL, 90, 30, NULL, 31.1, 121.1, NULL, false);
+        INSERT INTO heliograph.charge (id, car, started_at, ended_at, duration_min, energy_added_kwh, energy_used_kwh, latitude, longitude, cost, is_free, is_fast) VALUES
+            (1, 1, '2026-01-01T02:00:00Z', '2026-01-01T03:00:00Z', 60, 20, 21.5, 31.1, 121.1, NULL, false, false),
+            (2, 1, '2026-01-02T02:00:00Z', '2026-01-02T03:00:00Z', 60, 20, NULL, 31.1, 121.1, 9.9, false, false),
+            (3, 1, '2026-01-03T02:00:00Z', '2026-01-03T03:00:00Z', 90, 30, NULL, 31.1, 121.1, NULL, true, true),
+            (4, 1, '2026-01-04T02:00:00Z', '2026-01-04T03:00:00Z', 90, 30, NULL, 31.2, 121.2, NULL, false, true),
+            (5, 1, '2026-01-05T02:00:00Z', NULL, 90, 30, NULL, 31.1, 121.1, NULL, false, false);
         """
 
     private static func body(_ name: String, _ latitude: Double, _ longitude: Double, _ radius: Int = 100, _ more: String = "") -> String {

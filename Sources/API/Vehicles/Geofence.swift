@@ -27,8 +27,8 @@ struct Geofence {
         self.radius = radius
         billing = try body.string("billing")
         if let billing, !Self.billings.contains(billing) { throw .invalid("billing", "billing must be per_kwh or per_minute") }
-        price = try Self.money("price", body)
-        sessionFee = try Self.money("session_fee", body)
+        price = try Self.money("price", -Self.maxMoney, body)
+        sessionFee = try Self.money("session_fee", 0, body)
         if (billing == nil) != (price == nil) { throw .invalid("price", "billing and price come together") }
     }
 
@@ -38,9 +38,9 @@ struct Geofence {
         return value
     }
 
-    private static func money(_ name: String, _ body: RequestBody) throws(APIError) -> Double? {
+    private static func money(_ name: String, _ least: Double, _ body: RequestBody) throws(APIError) -> Double? {
         guard let value = try body.double(name) else { return nil }
-        guard (0...maxMoney).contains(value) else { throw .invalid(name, "\(name) must be a number from 0 to \(Int(maxMoney))") }
+        guard (least...maxMoney).contains(value) else { throw .invalid(name, "\(name) must be a number from \(Int(least)) to \(Int(maxMoney))") }
         return value
     }
 

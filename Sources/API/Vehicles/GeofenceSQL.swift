@@ -25,11 +25,11 @@ enum GeofenceSQL {
         """)
     static let delete = Statement("DELETE FROM heliograph.geofence WHERE number = $1")
 
-    /// The fence with the nearest centre among those that a point lies in; great-circle distance on a sphere of 6,371 km.
+    /// The fence with the nearest centre among those that a point lies in; great-circle distance on a sphere of the earth's mean radius, 6,371.0088 km.
     private static func nearest(_ latitude: String, _ longitude: String) -> String {
         """
         (SELECT g.number FROM heliograph.geofence AS g CROSS JOIN LATERAL (
-            SELECT 12742000 * asin(least(1, sqrt(
+            SELECT 12742017.6 * asin(least(1, sqrt(
                 sin(radians(g.latitude - \(latitude)) / 2) ^ 2
                 + cos(radians(g.latitude)) * cos(radians(\(latitude))) * sin(radians(g.longitude - \(longitude)) / 2) ^ 2))) AS metres
         ) AS far WHERE far.metres < g.radius_m ORDER BY far.metres, g.number LIMIT 1)
@@ -60,7 +60,7 @@ enum GeofenceSQL {
     static let applyCost = Statement(
         """
         WITH priced AS (
-            SELECT c.id, CASE WHEN c.is_free THEN 0 ELSE coalesce(g.session_fee, 0) + CASE g.billing
+            SELECT c.id, CASE WHEN c.is_fast AND c.is_free THEN 0 ELSE coalesce(g.session_fee, 0) + CASE g.billing
                 WHEN 'per_kwh' THEN g.price * greatest(c.energy_added_kwh, c.energy_used_kwh) WHEN 'per_minute' THEN g.price * c.duration_min ELSE 0 END
             END AS cost
             FROM heliograph.charge AS c JOIN heliograph.geofence AS g ON g.number = c.geofence

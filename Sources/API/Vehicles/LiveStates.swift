@@ -90,7 +90,8 @@ final class LiveStates {
             isLoadWanted = false
             touched.removeAll()
             do {
-                try apply(try await pool.query(VehicleSQL.cars, retryOnLoss: true))
+                let rows = try await pool.query(VehicleSQL.cars, retryOnLoss: true)
+                if !isClosed { try apply(rows) }
             } catch {
                 if isClosed { break }
                 Log.warning("live states of cars not read; tried again", ["error": "\(error)"])

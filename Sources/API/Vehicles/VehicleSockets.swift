@@ -30,12 +30,9 @@ final class VehicleSockets: WebSocketHandler {
         port = LoopPort(on: loop)
         pace = PushPace(rates)
         hub.onSubscribe = { [unowned self] _ in [everything()] }
-        states.onChange = { [unowned self] car, live in changed(car, live) }
-        states.onLoaded = { [unowned self] in
-            let waiting = early.values
-            early = [:]
-            for socket in waiting { begin(socket) }
-        }
+        // The states may still be read while everything else is let go.
+        states.onChange = { [weak self] car, live in self?.changed(car, live) }
+        states.onLoaded = { [weak self] in self?.beginEarly() }
     }
 
     // MARK: Pushes
@@ -110,6 +107,12 @@ final class VehicleSockets: WebSocketHandler {
         } catch {
             socket.close(.policyViolation, (error as? APIError)?.message ?? "the token cannot be checked now")
         }
+    }
+
+    private func beginEarly() {
+        let waiting = early.values
+        early = [:]
+        for socket in waiting { begin(socket) }
     }
 
     private func begin(_ socket: WebSocket) {
