@@ -98,6 +98,9 @@ let package = Package(
         tests(
             "ChargingAPITests",
             ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Simulation", "TestSupport"]),
+        tests(
+            "VehicleAPITests",
+            ["CLinux", "Bytes", "Protocol", "HTTP", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "API", "Secrets", "TestSupport"]),
         tests("DeviceTests", ["Bytes", "HTTP", "Reactor", "Postgres", "API", "TestSupport"]),
         tests("AccountTests", ["CLinux", "Bytes", "HTTP", "Reactor", "Postgres", "Secrets", "Workers", "API", "TestSupport"]),
         tests("OperationsTests", ["Bytes", "Reactor", "ZeroMQ", "Postgres", "API", "Simulation", "Heliograph"]),

@@ -1,10 +1,11 @@
-"""The hot routes of the charging and battery APIs on FastAPI and asyncpg: the reference that `heliograph bench http battery` measures beside ours.
+"""The hot routes of the charging, battery and vehicle APIs on FastAPI and asyncpg: the reference that `heliograph bench http battery vehicles` measures beside ours.
 
     DATABASE_URL=postgresql:///bench?host=/tmp/pg uvicorn --no-access-log --port 18000 fastapi_app:app
 
 One uvicorn process with uvloop and httptools, no access log. `/` and `/api/health` answer from memory;
 `/api/monitoring/current` answers the rows of one meter within the hours before that meter's newest row.
 `POST /api/v1/battery/report` checks the device's key and the report, and inserts it; the history answers a device's rows.
+`/api/cars/{id}/state` answers from memory.
 POOL is the number of database connections.
 """
 
@@ -160,3 +161,58 @@ async def history(device_id: UUID, start_time: datetime, end_time: datetime, lim
             for r in rows
         ]
     )
+
+
+STATES = {
+    1: {
+        "car_id": 1,
+        "state": "driving",
+        "since": "2025-10-09T08:53:20Z",
+        "last_used": "2025-10-09T08:58:20Z",
+        "battery_level": 67,
+        "usable_battery_level": 65,
+        "range_km": 320.5,
+        "ideal_range_km": 350.0,
+        "latitude": 31.2304,
+        "longitude": 121.4737,
+        "heading": 180,
+        "speed": 72,
+        "power": 18,
+        "odometer_km": 12345.6,
+        "plugged_in": False,
+        "charging_state": "Disconnected",
+        "charger_power": 0,
+        "charge_limit_soc": 0,
+        "time_to_full_charge": 0.0,
+        "charger_voltage": 0,
+        "charger_current": 0,
+        "inside_temp": 22.5,
+        "outside_temp": 15.0,
+        "is_climate_on": False,
+        "is_preconditioning": False,
+        "locked": True,
+        "sentry_mode": False,
+        "is_user_present": False,
+        "doors_open": False,
+        "windows_open": False,
+        "frunk_open": False,
+        "trunk_open": False,
+        "tpms_pressure_fl": 2.9,
+        "tpms_pressure_fr": 2.9,
+        "tpms_pressure_rl": 2.9,
+        "tpms_pressure_rr": 2.9,
+        "car_version": "2024.26.9",
+        "can_sleep": False,
+        "sleep_block_reason": "user_present",
+        "healthy": True,
+        "geofence": None,
+    }
+}
+
+
+@app.get("/api/cars/{car_id}/state")
+async def car_state(car_id: int):
+    state = STATES.get(car_id)
+    if state is None:
+        return JSONResponse({"error": "car not found"}, status_code=404)
+    return JSONResponse({"data": state})

@@ -18,6 +18,7 @@ final class APINode {
     private let port: BusPort
     private let audience: AlertAudience
     private let devices: DeviceGuard
+    private let vehicles: VehicleNode
 
     init(_ config: APIConfig, _ context: ZMQContext, _ share: NodeShare, number: Int, on loop: isolated EventLoop) throws {
         pool = PostgresPool(config.postgres, size: config.postgresConnections, name: "api \(number)", on: loop)
@@ -31,16 +32,22 @@ final class APINode {
         audience = AlertAudience(hub, pool, on: loop)
         topics = TopicBridge(hub, audience)
         devices = DeviceGuard(pool, config.postgres, share.rates, on: loop)
+        vehicles = VehicleNode(config, pool, port, server, on: loop)
         for prefix in ["/api/v1", "/api/ingest", "/api/ws", "/console", "/metrics"] { router.dialect(prefix, PlainDialect()) }
         for prefix in ["/api/v1/auth", "/api/v1/users", "/api/v1/devices", "/api/v1/battery", "/api/v1/alerts", "/api/v1/compat"] {
             router.dialect(prefix, EnvelopeDialect())
         }
+        for prefix in VehicleNode.prefixes { router.dialect(prefix, VehicleDialect()) }
         router.translate = Self.translate
         let accounts = AccountGuard(pool)
         try addRoutes(router, config, charging, share.hasher, accounts, on: loop)
         addAccounts(router, config, share, accounts, on: loop)
+        vehicles.add(router.group(VehicleDialect()), share.seal) { [unowned self] in await vehicleClients() }
         for stream in TopicBridge.streams {
-            try bus.subscribe(stream, on: loop) { [topics] event in topics.take(event) }
+            try bus.subscribe(stream, on: loop) { [topics, vehicles] event in
+                topics.take(event)
+                if stream == .vehicles { vehicles.take(event) }
+            }
         }
     }
 
@@ -87,8 +94,16 @@ final class APINode {
         await server.stop(withinMs: withinMs)
         bus.close(on: loop)
         await devices.close()
+        vehicles.close()
         await pool.close(on: loop)
         siblings = []
+    }
+
+    /// WebSockets of the vehicle API on all loops.
+    private func vehicleClients() async -> Int {
+        var count = 0
+        for sibling in siblings { count += await sibling.loop.run { loop in sibling.value(on: loop).vehicles.clients } }
+        return count
     }
 
     // MARK: Metrics

@@ -26,6 +26,8 @@ public struct APIConfig: Sendable {
     /// The log-in admin / heliograph exists. Refused together with `isProduction`.
     public var isDemo = false
     public var accounts = AccountOptions()
+    /// How often WebSockets are told of a car.
+    public var vehiclePushes = VehiclePushRates()
     /// Seals what has to be read again, such as codes on their way to the mailer, 32 bytes. The workers of the fleet need the same; without one it is
     /// known to this process only.
     public var sealKey = Secret.bytes(Seal.keyBytes)

@@ -5,7 +5,7 @@ import Reactor
 /// Takes events from the bus to a loop's WebSockets, and keeps the last one of each state for those who come later.
 final class TopicBridge {
     /// The streams that clients may follow.
-    static let streams: [Topic.Stream] = [.charging, .alerts]
+    static let streams: [Topic.Stream] = [.charging, .alerts, .vehicles]
     /// States kept; further topics are passed on and not kept.
     static let bound = 200_000
     /// A meter's warnings travel beside its readings under a name of their own, so that the last ones of both are kept.

@@ -24,6 +24,8 @@ public final class WebSocket {
 
     /// The handler's own state for this socket; a `WebSocketHub` keeps its subscriptions here.
     public var attachment: AnyObject?
+    /// Bytes that may wait beyond the usual bound, for a first message that is large.
+    public var allowance = 0
 
     private unowned let connection: HTTPConnection
     private let handler: any WebSocketHandler
@@ -93,7 +95,7 @@ public final class WebSocket {
 
     /// Past the bound: first the newest of each state is enough; a queue that stays above three quarters belongs to a client that cannot follow.
     private func checkBound() {
-        let bound = connection.configuration.webSocketQueue
+        let bound = connection.configuration.webSocketQueue + allowance
         guard connection.out.count > bound else { return }
         connection.server.counters.conflated += connection.out.conflate()
         guard connection.out.count > bound / 4 * 3 else { return }
