@@ -168,7 +168,8 @@ CREATE INDEX alert_event_open ON heliograph.alert_event (device) WHERE status <>
 -- Where each device's evaluation stands: locked by the one that goes on with it.
 CREATE TABLE heliograph.alert_state (
     device       bigint PRIMARY KEY REFERENCES heliograph.device (number) ON DELETE CASCADE,
-    state        jsonb NOT NULL,
+    -- See AlertTimeline+Bytes.swift; empty: no report yet.
+    state        bytea NOT NULL,
     -- When a silence from then on is an alert; null: nobody waits for it.
     offline_at   timestamptz
 ) WITH (fillfactor = 50);

@@ -40,16 +40,18 @@ enum BatteryBench {
             ], postgres, on: loop)
     }
 
-    /// A wrk script: one report a request, of all devices in turn, a minute after each one's report before. `era` keeps runs apart.
-    private static func script(era: Int) -> String {
-        """
+    /// A wrk script: one report a request, of all devices in turn, a minute after each one's report before. They begin some days ago, where the
+    /// reports of every day lie; `daysAgo` keeps runs apart.
+    private static func script(daysAgo: Int64) -> String {
+        let start = Clock.wall.seconds - daysAgo * 86_400
+        return """
         local n = 0
         wrk.method = "POST"
         wrk.headers["Content-Type"] = "application/json"
         request = function()
             n = n + 1
             local turn = math.floor(n / \(devices))
-            local second = 1700000000 + \(era) * 10000000 + turn * 60
+            local second = \(start) + turn * 60
             wrk.headers["X-API-Key"] = "zk_bench" .. (n % \(devices) + 1)
             return wrk.format(nil, nil, nil, string.format(
                 '{"battery_level":%d,"is_charging":false,"power_saving_mode":"off","temperature":28.5,"voltage":3.9,"recorded_at":"%s.%03dZ"}',
@@ -60,8 +62,8 @@ enum BatteryBench {
 
     private static func report(_ server: ServerUnderTest, _ bench: Bench, on loop: isolated EventLoop) async throws {
         let path = "/api/v1/battery/report"
-        let value = try await Wrk.rate("http://\(server.address)\(path)", script: script(era: 1), bench, on: loop)
-        let reference = await FastAPIReference.rate(path, script: script(era: 2), server.postgres, bench, on: loop)
+        let value = try await Wrk.rate("http://\(server.address)\(path)", script: script(daysAgo: 4), bench, on: loop)
+        let reference = await FastAPIReference.rate(path, script: script(daysAgo: 2), server.postgres, bench, on: loop)
         bench.record(
             Figure(
                 "battery.report", value, "reports/s", reference: "FastAPI and asyncpg, one uvicorn process", reference,

@@ -8,7 +8,7 @@ enum AlertSQL {
     static let begin = Statement(
         """
         INSERT INTO heliograph.alert_state (device, state)
-        SELECT d.number, '{}' FROM heliograph.device AS d WHERE d.number = ANY($1::bigint[]) ORDER BY d.number ON CONFLICT DO NOTHING
+        SELECT d.number, '' FROM heliograph.device AS d WHERE d.number = ANY($1::bigint[]) ORDER BY d.number ON CONFLICT DO NOTHING
         """)
     static let settings = Statement(
         """
@@ -39,7 +39,7 @@ enum AlertSQL {
     static let state = Statement(
         """
         UPDATE heliograph.alert_state AS s SET state = u.state
-        FROM unnest($1::bigint[], $2::jsonb[]) AS u(device, state) WHERE s.device = u.device
+        FROM unnest($1::bigint[], $2::bytea[]) AS u(device, state) WHERE s.device = u.device
         """)
     static let schedule = Statement(
         """

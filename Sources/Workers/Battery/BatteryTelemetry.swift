@@ -16,12 +16,14 @@ public final class BatteryTelemetry {
         public var rows = 0
         public var inserted = 0
         public var groups = 0
-        /// Groups that held reports committed before and went through the staging table.
-        public var staged = 0
+        /// Large groups that held reports committed before: COPY refused them, and they were inserted instead.
+        public var again = 0
         /// Events told to listeners.
         public var published = 0
     }
 
+    /// From so many reports on COPY is worth its round trips.
+    private static let manyReports = 1_000
     /// Tries of a group that was in another's way, or whose device was deleted meanwhile.
     private static let tries = 5
 
@@ -93,35 +95,32 @@ public final class BatteryTelemetry {
     }
 
     private func write(_ group: Group) async throws -> Done {
-        var isStaged = false
+        var isCopied = group.reports.count > Self.manyReports
         for turn in 1... {
             do {
-                return try await pool.transaction { transaction in try await self.write(group, transaction, isStaged: isStaged) }
+                let mode = isCopied
+                return try await pool.transaction { transaction in try await self.write(group, transaction, isCopied: mode) }
             } catch let error as PostgresError {
                 // 23503: a device was deleted between two statements.
                 guard error.isContended || error.sqlState == "23503", turn < Self.tries else { throw error }
-                if error.isUniqueViolation, !isStaged {
-                    isStaged = true
-                    counters.staged += 1
+                if error.isUniqueViolation, isCopied {
+                    isCopied = false
+                    counters.again += 1
                 }
             }
         }
         throw PostgresError(.invalid, "no turn left")
     }
 
-    private func write(_ group: Group, _ transaction: PostgresTransaction, isStaged: Bool) async throws -> Done {
-        let copy = Self.rows(group.reports)
-        var isNew = [Bool](repeating: true, count: group.reports.count)
-        if isStaged {
-            _ = try await transaction.query(Self.makeStage)
-            _ = try await transaction.copy(into: "battery_stage", columns: Self.columns, rows: copy)
-            isNew = try Self.found(try await transaction.query(Self.moveStage), among: group.reports)
-        } else {
-            _ = try await transaction.copy(into: "heliograph.battery_report", columns: Self.columns, rows: copy)
-        }
-        let new = isStaged ? zip(group.reports, isNew).filter(\.1).map(\.0) : group.reports
-        guard !new.isEmpty else { return Done(isNew: isNew, publications: []) }
+    /// Two round trips: reports and what is needed to judge them, then what follows with COMMIT. A large group's rows go by COPY before.
+    private func write(_ group: Group, _ transaction: PostgresTransaction, isCopied: Bool) async throws -> Done {
+        let reports = group.reports
         var evaluator = AlertEvaluator(transaction)
+        if isCopied { try await transaction.copy(into: "heliograph.battery_report", columns: Self.columns, rows: Self.rows(reports)) }
+        let inserted = try await evaluator.read(devicesOf: reports, after: isCopied ? nil : (Self.insert, Self.parameters(reports)))
+        let isNew = try Self.found(inserted, among: reports)
+        let new = isNew.contains(false) ? zip(reports, isNew).filter(\.1).map(\.0) : reports
+        guard !new.isEmpty else { return Done(isNew: isNew, publications: []) }
         let evaluated = try await evaluator.evaluate(new)
         keepLatest(new, evaluated.devices, transaction)
         return Done(isNew: isNew, publications: evaluated.publications)
@@ -134,12 +133,7 @@ public final class BatteryTelemetry {
             if latest.last?.device == report.device { latest.removeLast() }
             latest.append(report)
         }
-        guard !latest.isEmpty else { return }
-        transaction.enqueue(
-            Self.keepLatest,
-            Parameters(
-                latest.map(\.device), latest.map(\.recordedAt), latest.map { Double($0.level) }, latest.map { $0.temperature.map(Double.init) },
-                latest.map { $0.voltage.map(Double.init) }, latest.map(\.isCharging), latest.map { Int64($0.mode.rawValue) }))
+        if !latest.isEmpty { transaction.enqueue(Self.keepLatest, Self.parameters(latest)) }
     }
 
     private static func rows(_ reports: [BatteryReport]) -> CopyBuffer {
@@ -157,8 +151,15 @@ public final class BatteryTelemetry {
         return copy
     }
 
-    /// Which reports the rows name; both are sorted alike.
-    private static func found(_ rows: PostgresRows, among reports: [BatteryReport]) throws -> [Bool] {
+    private static func parameters(_ reports: [BatteryReport]) -> Parameters {
+        Parameters(
+            reports.map(\.device), reports.map(\.recordedAt), reports.map { Double($0.level) }, reports.map { $0.temperature.map(Double.init) },
+            reports.map { $0.voltage.map(Double.init) }, reports.map(\.isCharging), reports.map { Int64($0.mode.rawValue) })
+    }
+
+    /// Which reports the rows name; without rows COPY has taken all.
+    private static func found(_ rows: PostgresRows?, among reports: [BatteryReport]) throws -> [Bool] {
+        guard let rows, rows.count < reports.count else { return [Bool](repeating: true, count: reports.count) }
         struct Key: Hashable {
             let device: Int64
             let at: Timestamp
@@ -175,15 +176,13 @@ public final class BatteryTelemetry {
     }
 
     private static let columns = ["device", "recorded_at", "level", "temperature", "voltage", "is_charging", "power_saving"]
-    private static let makeStage = Statement(
-        """
-        CREATE TEMPORARY TABLE battery_stage (device bigint, recorded_at timestamptz, level real, temperature real, voltage real, is_charging boolean,
-            power_saving smallint) ON COMMIT DROP
-        """)
-    private static let moveStage = Statement(
+    /// Reports that are there already stay as they are and are not among the rows. Waits for others that are about to commit the same ones.
+    private static let insert = Statement(
         """
         INSERT INTO heliograph.battery_report (device, recorded_at, level, temperature, voltage, is_charging, power_saving)
-        SELECT device, recorded_at, level, temperature, voltage, is_charging, power_saving FROM battery_stage ORDER BY device, recorded_at
+        SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode
+        FROM unnest($1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[], $7::bigint[])
+            AS u(device, at, level, temperature, voltage, charging, mode)
         ON CONFLICT (device, recorded_at) DO NOTHING RETURNING device, recorded_at
         """)
     private static let keepLatest = Statement(
@@ -193,9 +192,11 @@ public final class BatteryTelemetry {
         FROM unnest($1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[], $7::bigint[])
             AS u(device, at, level, temperature, voltage, charging, mode)
         ON CONFLICT (device) DO UPDATE SET
-            (recorded_at, level, temperature, voltage, is_charging, power_saving) = (SELECT * FROM (VALUES
-                (excluded.recorded_at, excluded.level, excluded.temperature, excluded.voltage, excluded.is_charging, excluded.power_saving),
-                (l.recorded_at, l.level, l.temperature, l.voltage, l.is_charging, l.power_saving)) AS v(at, a, b, c, d, e) ORDER BY at DESC LIMIT 1),
-            seen_at = greatest(l.seen_at, excluded.seen_at)
+            level = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.level ELSE excluded.level END,
+            temperature = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.temperature ELSE excluded.temperature END,
+            voltage = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.voltage ELSE excluded.voltage END,
+            is_charging = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.is_charging ELSE excluded.is_charging END,
+            power_saving = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.power_saving ELSE excluded.power_saving END,
+            recorded_at = greatest(l.recorded_at, excluded.recorded_at), seen_at = greatest(l.seen_at, excluded.seen_at)
         """)
 }
