@@ -41,16 +41,18 @@ public final class BatteryTelemetry {
     /// A group's reports sorted by device and time, the first of each kept, and the payload that each came in.
     private struct Group {
         var reports: [BatteryReport] = []
-        var payloads: [Int] = []
-        var isReadable: [Bool] = []
+        /// Payload, and place in it, of each report.
+        var places: [(payload: Int, row: Int)] = []
+        /// Rows of each payload; nil: unreadable.
+        var counts: [Int?] = []
         var rows = 0
 
         init(_ payloads: [[UInt8]]) {
-            var all: [(report: BatteryReport, payload: Int)] = []
+            var all: [(report: BatteryReport, payload: Int, row: Int)] = []
             for (i, payload) in payloads.enumerated() {
                 let reports = ReportBatch.read(payload)
-                isReadable.append(reports != nil)
-                for report in reports ?? [] { all.append((report, i)) }
+                counts.append(reports?.count)
+                for (row, report) in (reports ?? []).enumerated() { all.append((report, i, row)) }
             }
             rows = all.count
             let order = all.indices.sorted { a, b in
@@ -62,7 +64,7 @@ public final class BatteryTelemetry {
             for i in order {
                 if let last = reports.last, last.device == all[i].report.device, last.recordedAt == all[i].report.recordedAt { continue }
                 reports.append(all[i].report)
-                self.payloads.append(all[i].payload)
+                places.append((all[i].payload, all[i].row))
             }
         }
     }
@@ -77,21 +79,34 @@ public final class BatteryTelemetry {
         let group = Group(payloads)
         do {
             let done = group.reports.isEmpty ? Done(isNew: [], publications: []) : try await write(group)
-            var inserted = [Int](repeating: 0, count: payloads.count)
-            for (payload, isNew) in zip(group.payloads, done.isNew) where isNew { inserted[payload] += 1 }
+            var isNew = group.counts.map { [Bool](repeating: false, count: $0 ?? 0) }
+            for (place, new) in zip(group.places, done.isNew) where new { isNew[place.payload][place.row] = true }
             counters.groups += 1
             counters.rows += group.rows
-            counters.inserted += inserted.reduce(0, +)
+            counters.inserted += done.isNew.count { $0 }
             counters.published += done.publications.count
             for publication in done.publications { client.publish(publication.topic, publication.payload, isState: false, on: loop) }
             return payloads.indices.map { i in
-                group.isReadable[i] ? .success(Array("{\"inserted\":\(inserted[i])}".utf8)) : .failure(Refusal(.malformed, "batch of reports unreadable"))
+                group.counts[i] != nil ? .success(Self.answer(isNew[i])) : .failure(Refusal(.malformed, "batch of reports unreadable"))
             }
         } catch {
             let refusal = Self.refusal(error)
             Log.warning("battery reports not committed", ["rows": String(group.rows), "error": String(describing: error)])
             return payloads.map { _ in .failure(refusal) }
         }
+    }
+
+    /// See `BatteryNames.reports`.
+    private static func answer(_ isNew: [Bool]) -> [UInt8] {
+        let inserted = isNew.count { $0 }
+        var w = JSONWriter(capacity: 32)
+        w.object { w in
+            w.member("inserted", inserted)
+            guard inserted > 0, inserted < isNew.count, isNew.count <= BatteryNames.namedRows else { return }
+            w.key("known")
+            w.array { w in for (row, new) in isNew.enumerated() where !new { w.value(row) } }
+        }
+        return w.bytes
     }
 
     private func write(_ group: Group) async throws -> Done {
@@ -185,18 +200,24 @@ public final class BatteryTelemetry {
             AS u(device, at, level, temperature, voltage, charging, mode)
         ON CONFLICT (device, recorded_at) DO NOTHING RETURNING device, recorded_at
         """)
+    /// An update is half the work of a conflict. Its rows are there from the device's first report on; nobody else writes a device's row meanwhile:
+    /// its state is locked.
     private static let keepLatest = Statement(
         """
-        INSERT INTO heliograph.battery_latest AS l (device, recorded_at, level, temperature, voltage, is_charging, power_saving, seen_at)
-        SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode, now()
-        FROM unnest($1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[], $7::bigint[])
-            AS u(device, at, level, temperature, voltage, charging, mode)
-        ON CONFLICT (device) DO UPDATE SET
-            level = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.level ELSE excluded.level END,
-            temperature = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.temperature ELSE excluded.temperature END,
-            voltage = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.voltage ELSE excluded.voltage END,
-            is_charging = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.is_charging ELSE excluded.is_charging END,
-            power_saving = CASE WHEN l.recorded_at > excluded.recorded_at THEN l.power_saving ELSE excluded.power_saving END,
-            recorded_at = greatest(l.recorded_at, excluded.recorded_at), seen_at = greatest(l.seen_at, excluded.seen_at)
+        WITH u AS MATERIALIZED (
+            SELECT u.* FROM unnest($1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[],
+                $7::bigint[]) AS u(device, at, level, temperature, voltage, charging, mode)
+        ), known AS (
+            UPDATE heliograph.battery_latest AS l SET
+                level = CASE WHEN l.recorded_at > u.at THEN l.level ELSE u.level END,
+                temperature = CASE WHEN l.recorded_at > u.at THEN l.temperature ELSE u.temperature END,
+                voltage = CASE WHEN l.recorded_at > u.at THEN l.voltage ELSE u.voltage END,
+                is_charging = CASE WHEN l.recorded_at > u.at THEN l.is_charging ELSE u.charging END,
+                power_saving = CASE WHEN l.recorded_at > u.at THEN l.power_saving ELSE u.mode END,
+                recorded_at = greatest(l.recorded_at, u.at), seen_at = greatest(l.seen_at, now())
+            FROM u WHERE l.device = u.device RETURNING l.device
+        )
+        INSERT INTO heliograph.battery_latest (device, recorded_at, level, temperature, voltage, is_charging, power_saving, seen_at)
+        SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode, now() FROM u WHERE u.device NOT IN (SELECT device FROM known)
         """)
 }
