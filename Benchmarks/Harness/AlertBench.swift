@@ -145,8 +145,14 @@ enum AlertBench {
 
     /// Which report an alert event follows from.
     private static func number(_ text: [UInt8], _ devices: [String: Int], _ start: Int64) -> Int? {
-        guard let event = try? JSONValue.parse(text), let device = event["device_id"]?.string.flatMap({ devices[$0] }),
-            let name = event["event"]?.string, let time = event[name == "resolved" ? "resolved_at" : "triggered_at"]?.string.flatMap({ RFC3339.parse($0) })
+        let event: JSONValue
+        do throws(JSONError) {
+            event = try JSONValue.parse(text)
+        } catch {
+            return nil
+        }
+        guard let device = event["device_id"]?.string.flatMap({ devices[$0] }), let name = event["event"]?.string,
+            let time = event[name == "resolved" ? "resolved_at" : "triggered_at"]?.string.flatMap({ RFC3339.parse($0) })
         else { return nil }
         return Int((time.seconds - start) / apart) * devices.count + device
     }

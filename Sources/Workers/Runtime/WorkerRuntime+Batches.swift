@@ -37,11 +37,15 @@ extension WorkerRuntime {
         }
     }
 
+    /// What waits is shared out among the groups that can run now, where each share is worth its commit: they go on side by side.
     private func takeGroup(_ name: String) -> [IngestBatch] {
-        guard let waiting = streams[name]?.waiting else { return [] }
+        guard let stream = streams[name] else { return [] }
+        let waiting = stream.waiting
+        let share = stream.waitingBytes / max(1, options.groups - stream.running)
+        let enough = share >= Self.muchBytes ? share : .max
         var bytes = 0
         var count = 0
-        while count < waiting.count, count == 0 || bytes + waiting[count].payload.count <= options.groupBytes {
+        while count < waiting.count, count == 0 || (bytes < enough && bytes + waiting[count].payload.count <= options.groupBytes) {
             bytes += waiting[count].payload.count
             count += 1
         }
