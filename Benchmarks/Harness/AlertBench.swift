@@ -28,8 +28,8 @@ enum AlertBench {
         try await pool.query("DELETE FROM heliograph.alert_rule WHERE account = (SELECT number FROM heliograph.account WHERE username = 'listener')")
         try await pool.query(
             """
-            INSERT INTO heliograph.alert_rule (account, name, alert_type, level)
-            SELECT a.number, t, t, 'warning' FROM heliograph.account AS a, unnest($1::text[]) AS t WHERE a.username = 'listener'
+            INSERT INTO heliograph.alert_rule (account, name, alert_type, level, cooldown_minutes)
+            SELECT a.number, t, t, 'warning', 20 FROM heliograph.account AS a, unnest($1::text[]) AS t WHERE a.username = 'listener'
             """, Parameters(rules))
         let rows = try await pool.query(
             """
@@ -87,7 +87,7 @@ enum AlertBench {
 
     // MARK: How soon they are heard
 
-    /// Reports of a device are so far apart by their own time, s: every second one is an alert, the others end it.
+    /// Reports of a device are so far apart by their own time, s: every second one is an alert, past the rules' cooldown of 20 minutes; the others end it.
     private static let apart: Int64 = 660
 
     private final class Heard {
