@@ -37,16 +37,21 @@ struct AlertEvaluator {
         let firstRows = first == nil ? nil : answers.removeFirst()
         if answers[0].count < answers[1].count {
             // Heard for the first time; the locks that are held already stay.
-            answers = try await transaction.batch([(AlertSQL.begin, parameters)] + reads)
+            answers = try await transaction.batch([(AlertSQL.begin, BatteryTelemetry.parameters(Self.newest(reports)))] + reads)
             answers.removeFirst()
         }
         try take(locked: answers[0], settings: answers[1], rules: answers[2])
         return firstRows
     }
 
-    /// Takes reports that were not there before, sorted by device and time, of devices that were read. Returns the devices that exist and what is
-    /// to be told after the commit.
-    mutating func evaluate(_ reports: [BatteryReport]) async throws -> (devices: Set<Int64>, publications: [AlertPublication]) {
+    /// The last report of each device; they are sorted by device and time.
+    private static func newest(_ reports: [BatteryReport]) -> [BatteryReport] {
+        reports.indices.filter { $0 == reports.count - 1 || reports[$0].device != reports[$0 + 1].device }.map { reports[$0] }
+    }
+
+    /// Takes reports that were not there before, sorted by device and time, of devices that were read, and keeps the newest ones. Returns what is to be
+    /// told after the commit.
+    mutating func evaluate(_ reports: [BatteryReport]) async throws -> [AlertPublication] {
         var numbers: [Int64] = []
         var ranges: [Range<Int>] = []
         for (i, report) in reports.enumerated() {
@@ -77,13 +82,10 @@ struct AlertEvaluator {
         let known = numbers.filter { devices[$0] != nil }
         schedule(known, &writes)
         let publications = try await writes.write(transaction)
-        transaction.enqueue(
-            AlertSQL.state,
-            Parameters { p in
-                p.append(known)
-                p.appendByteArrays(known.map { devices[$0]?.timeline.bytes ?? [] })
-            })
-        return (Set(known), publications)
+        var kept = BatteryTelemetry.parameters(Self.newest(reports).filter { devices[$0.device] != nil })
+        kept.appendByteArrays(known.map { devices[$0]?.timeline.bytes ?? [] })
+        transaction.enqueue(AlertSQL.keep, kept)
+        return publications
     }
 
     private mutating func take(locked: PostgresRows, settings rows: PostgresRows, rules ruleRows: PostgresRows) throws {

@@ -136,19 +136,7 @@ public final class BatteryTelemetry {
         let isNew = try Self.found(inserted, among: reports)
         let new = isNew.contains(false) ? zip(reports, isNew).filter(\.1).map(\.0) : reports
         guard !new.isEmpty else { return Done(isNew: isNew, publications: []) }
-        let evaluated = try await evaluator.evaluate(new)
-        keepLatest(new, evaluated.devices, transaction)
-        return Done(isNew: isNew, publications: evaluated.publications)
-    }
-
-    /// The last report of each device of the group; they are sorted by device and time.
-    private func keepLatest(_ reports: [BatteryReport], _ known: Set<Int64>, _ transaction: PostgresTransaction) {
-        var latest: [BatteryReport] = []
-        for report in reports where known.contains(report.device) {
-            if latest.last?.device == report.device { latest.removeLast() }
-            latest.append(report)
-        }
-        if !latest.isEmpty { transaction.enqueue(Self.keepLatest, Self.parameters(latest)) }
+        return Done(isNew: isNew, publications: try await evaluator.evaluate(new))
     }
 
     private static func rows(_ reports: [BatteryReport]) -> CopyBuffer {
@@ -166,7 +154,10 @@ public final class BatteryTelemetry {
         return copy
     }
 
-    private static func parameters(_ reports: [BatteryReport]) -> Parameters {
+    /// `parameters` in SQL, to be unnested.
+    static let arrays = "$1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[], $7::bigint[]"
+
+    static func parameters(_ reports: [BatteryReport]) -> Parameters {
         Parameters(
             reports.map(\.device), reports.map(\.recordedAt), reports.map { Double($0.level) }, reports.map { $0.temperature.map(Double.init) },
             reports.map { $0.voltage.map(Double.init) }, reports.map(\.isCharging), reports.map { Int64($0.mode.rawValue) })
@@ -196,28 +187,7 @@ public final class BatteryTelemetry {
         """
         INSERT INTO heliograph.battery_report (device, recorded_at, level, temperature, voltage, is_charging, power_saving)
         SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode
-        FROM unnest($1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[], $7::bigint[])
-            AS u(device, at, level, temperature, voltage, charging, mode)
+        FROM unnest(\(arrays)) AS u(device, at, level, temperature, voltage, charging, mode)
         ON CONFLICT (device, recorded_at) DO NOTHING RETURNING device, recorded_at
-        """)
-    /// An update is half the work of a conflict. Its rows are there from the device's first report on; nobody else writes a device's row meanwhile:
-    /// its state is locked.
-    private static let keepLatest = Statement(
-        """
-        WITH u AS MATERIALIZED (
-            SELECT u.* FROM unnest($1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[],
-                $7::bigint[]) AS u(device, at, level, temperature, voltage, charging, mode)
-        ), known AS (
-            UPDATE heliograph.battery_latest AS l SET
-                level = CASE WHEN l.recorded_at > u.at THEN l.level ELSE u.level END,
-                temperature = CASE WHEN l.recorded_at > u.at THEN l.temperature ELSE u.temperature END,
-                voltage = CASE WHEN l.recorded_at > u.at THEN l.voltage ELSE u.voltage END,
-                is_charging = CASE WHEN l.recorded_at > u.at THEN l.is_charging ELSE u.charging END,
-                power_saving = CASE WHEN l.recorded_at > u.at THEN l.power_saving ELSE u.mode END,
-                recorded_at = greatest(l.recorded_at, u.at), seen_at = greatest(l.seen_at, now())
-            FROM u WHERE l.device = u.device RETURNING l.device
-        )
-        INSERT INTO heliograph.battery_latest (device, recorded_at, level, temperature, voltage, is_charging, power_saving, seen_at)
-        SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode, now() FROM u WHERE u.device NOT IN (SELECT device FROM known)
         """)
 }

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The timeline as `alert_state.state` keeps it: written and read once for each group of a device's reports, so it is small and needs no parser.
+/// The timeline as `battery_latest.alert_state` keeps it: written and read once for each group of a device's reports, so it is small and needs no parser.
 ///
 /// Nothing at all for a new device, else `1 u8 · fingerprint i64 · count · too late · head · middle · oldest`. A machine is `at i64`, the earliest
 /// instant when it has seen no report, else followed by `phase u8` of each type (from bit 7 on: `at - last` comes next), how many peaks, and
