@@ -114,7 +114,8 @@ BEGIN
 END $$;
 SELECT heliograph.make_battery_partitions(2);
 
--- The newest report of each device, by recorded_at, and when the last one arrived.
+-- The newest report of each device, by recorded_at, when the last one arrived, and where the evaluation of its alerts stands: one row, because every
+-- report changes all of it. Locked by whoever goes on with the evaluation.
 CREATE TABLE heliograph.battery_latest (
     device        bigint PRIMARY KEY REFERENCES heliograph.device (number) ON DELETE CASCADE,
     recorded_at   timestamptz NOT NULL,
@@ -123,8 +124,13 @@ CREATE TABLE heliograph.battery_latest (
     voltage       real,
     is_charging   boolean NOT NULL,
     power_saving  smallint NOT NULL DEFAULT 0,
-    seen_at       timestamptz NOT NULL DEFAULT now()
+    seen_at       timestamptz NOT NULL DEFAULT now(),
+    -- When a silence from then on is an alert; null: nobody waits for it.
+    offline_at    timestamptz,
+    -- See AlertTimeline+Bytes.swift; empty: nothing is evaluated yet.
+    alert_state   bytea NOT NULL DEFAULT ''
 ) WITH (fillfactor = 50);
+CREATE INDEX battery_latest_offline ON heliograph.battery_latest (offline_at);
 
 -- ── Alerts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,22 +171,13 @@ CREATE TABLE heliograph.alert_event (
 CREATE INDEX alert_event_time ON heliograph.alert_event (triggered_at, id);
 CREATE INDEX alert_event_open ON heliograph.alert_event (device) WHERE status <> 'resolved';
 
--- Where each device's evaluation stands: locked by the one that goes on with it.
-CREATE TABLE heliograph.alert_state (
-    device       bigint PRIMARY KEY REFERENCES heliograph.device (number) ON DELETE CASCADE,
-    state        jsonb NOT NULL,
-    -- When a silence from then on is an alert; null: nobody waits for it.
-    offline_at   timestamptz
-) WITH (fillfactor = 50);
-CREATE INDEX alert_state_offline ON heliograph.alert_state (offline_at);
-
 -- When the condition ended, by the reports' own time: what the evaluator says, whatever users have said of the event before.
 ALTER TABLE heliograph.alert_event ADD ended_at timestamptz;
 
 -- A shorter interval makes silence an alert sooner than it was scheduled.
 CREATE FUNCTION heliograph.hasten_offline() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE heliograph.alert_state SET offline_at = least(offline_at, now() + make_interval(secs => greatest(3 * NEW.report_interval_s, 120)))
+    UPDATE heliograph.battery_latest SET offline_at = least(offline_at, now() + make_interval(secs => greatest(3 * NEW.report_interval_s, 120)))
     WHERE device = NEW.number AND offline_at IS NOT NULL;
     RETURN NULL;
 END $$;

@@ -14,10 +14,12 @@ enum BatteryBench {
 
     static func run(_ wanted: Set<String>, _ bench: Bench, on loop: isolated EventLoop) async throws {
         let server = try await ServerUnderTest.start(bench, on: loop)
+        try await Bench.fillLog(server.postgres, on: loop)
         try await fill(server.postgres, on: loop)
         if wanted.contains("battery.report") { try await report(server, bench, on: loop) }
         if wanted.contains("battery.batch") { try await batches(server, bench, on: loop) }
         if wanted.contains("battery.history") { try await history(server, bench, on: loop) }
+        try await AlertBench.run(wanted, server, bench, on: loop)
         await bench.stop(server.child, on: loop)
     }
 
@@ -39,28 +41,32 @@ enum BatteryBench {
             ], postgres, on: loop)
     }
 
-    /// A wrk script: one report a request, of all devices in turn, a minute after each one's report before. `era` keeps runs apart.
-    private static func script(era: Int) -> String {
-        """
-        local n = 0
-        wrk.method = "POST"
-        wrk.headers["Content-Type"] = "application/json"
-        request = function()
-            n = n + 1
-            local turn = math.floor(n / \(devices))
-            local second = 1700000000 + \(era) * 10000000 + turn * 60
-            wrk.headers["X-API-Key"] = "zk_bench" .. (n % \(devices) + 1)
-            return wrk.format(nil, nil, nil, string.format(
-                '{"battery_level":%d,"is_charging":false,"power_saving_mode":"off","temperature":28.5,"voltage":3.9,"recorded_at":"%s.%03dZ"}',
-                90 - turn % 60, os.date("!%Y-%m-%dT%H:%M:%S", second), n % 1000))
-        end
-        """
+    /// A wrk script: one report a request, of all devices in turn, a minute after each one's report before. They begin some days ago, where the
+    /// reports of every day lie; `daysAgo` keeps runs apart.
+    private static func script(daysAgo: Int64) -> String {
+        let now = Clock.wall.seconds
+        // Each run of the script has its own hours: the warm-up's reports do not come again.
+        return """
+            local n = 0
+            local start = \(now - daysAgo * 86_400) + (os.time() - \(now)) * 3600
+            wrk.method = "POST"
+            wrk.headers["Content-Type"] = "application/json"
+            request = function()
+                n = n + 1
+                local turn = math.floor(n / \(devices))
+                local second = start + turn * 60
+                wrk.headers["X-API-Key"] = "zk_bench" .. (n % \(devices) + 1)
+                return wrk.format(nil, nil, nil, string.format(
+                    '{"battery_level":%d,"is_charging":false,"power_saving_mode":"off","temperature":28.5,"voltage":3.9,"recorded_at":"%s.%03dZ"}',
+                    90 - turn % 60, os.date("!%Y-%m-%dT%H:%M:%S", second), n % 1000))
+            end
+            """
     }
 
     private static func report(_ server: ServerUnderTest, _ bench: Bench, on loop: isolated EventLoop) async throws {
         let path = "/api/v1/battery/report"
-        let value = try await Wrk.rate("http://\(server.address)\(path)", script: script(era: 1), bench, on: loop)
-        let reference = await FastAPIReference.rate(path, script: script(era: 2), server.postgres, bench, on: loop)
+        let value = try await Wrk.rate("http://\(server.address)\(path)", script: script(daysAgo: 4), bench, on: loop)
+        let reference = await FastAPIReference.rate(path, script: script(daysAgo: 2), server.postgres, bench, on: loop)
         bench.record(
             Figure(
                 "battery.report", value, "reports/s", reference: "FastAPI and asyncpg, one uvicorn process", reference,
@@ -82,6 +88,21 @@ enum BatteryBench {
             }
             return w.bytes
         }
+        let seconds = try await post("/api/v1/battery/batch-report", bodies, key: { key($0 % batchDevices + 1) }, server, on: loop)
+        let value = Double(bodies.count * batchRows) / seconds
+        let psql = await bench.reference("psql", [TextFile.program("psql")]) {
+            try await copy(bodies.count * batchRows, server.postgres, bench, on: loop)
+        }
+        bench.record(
+            Figure(
+                "battery.batch", value, "rows/s", reference: "psql \\copy of the same rows into the same table", psql,
+                conditions: "\(bodies.count) batches of \(batchRows) reports, committed, alerts judged by five rules, 16 connections"))
+    }
+
+    /// Posts bodies in turn over 16 connections, each with a device's key; returns the seconds until the last one was answered.
+    static func post(
+        _ path: String, _ bodies: [[UInt8]], key: @escaping (Int) -> String, _ server: ServerUnderTest, on loop: isolated EventLoop
+    ) async throws -> Double {
         let started = Clock.monotonicNs
         var open = 0
         var sent = 0
@@ -95,8 +116,7 @@ enum BatteryBench {
                     sent += 1
                     do {
                         let answer = try await client.post(
-                            "/api/v1/battery/batch-report", headers: [("X-API-Key", key(mine % batchDevices + 1)), ("Content-Type", "application/json")],
-                            body: bodies[mine])
+                            path, headers: [("X-API-Key", key(mine)), ("Content-Type", "application/json")], body: bodies[mine])
                         if !(200..<300).contains(answer.status) { failure = "\(answer.status) \(String(decoding: answer.body.prefix(200), as: UTF8.self))" }
                     } catch {
                         failure = "\(error)"
@@ -107,15 +127,8 @@ enum BatteryBench {
         }
         while open > 0 { await loop.sleep(ns: 1_000_000) }
         for client in clients { client.close() }
-        if let failure { throw BenchError("batch-report: \(failure)") }
-        let value = Double(bodies.count * batchRows) / (Double(Clock.monotonicNs - started) / 1e9)
-        let psql = await bench.reference("psql", [TextFile.program("psql")]) {
-            try await copy(bodies.count * batchRows, server.postgres, bench, on: loop)
-        }
-        bench.record(
-            Figure(
-                "battery.batch", value, "rows/s", reference: "psql \\copy of the same rows into the same table", psql,
-                conditions: "\(bodies.count) batches of \(batchRows) reports, committed, alerts judged by five rules, 16 connections"))
+        if let failure { throw BenchError("\(path): \(failure)") }
+        return Double(Clock.monotonicNs - started) / 1e9
     }
 
     private static func copy(_ rows: Int, _ postgres: PostgresConfig, _ bench: Bench, on loop: isolated EventLoop) async throws -> Double {
@@ -137,7 +150,7 @@ enum BatteryBench {
     }
 
     private static func history(_ server: ServerUnderTest, _ bench: Bench, on loop: isolated EventLoop) async throws {
-        let login = try await Self.token(server, on: loop)
+        let login = try await token("reader", server, on: loop)
         let pool = PostgresPool(server.postgres, size: 1, name: "bench", on: loop)
         let made = try await pool.query(
             """
@@ -161,15 +174,17 @@ enum BatteryBench {
                 conditions: "GET /api/v1/battery/history, \(historyRows) rows, \(load)"))
     }
 
-    /// Registers a user and logs in.
-    private static func token(_ server: ServerUnderTest, on loop: isolated EventLoop) async throws -> String {
+    static let password = "Reader-2026"
+
+    /// Registers a user with `password` and logs in.
+    static func token(_ name: String, _ server: ServerUnderTest, on loop: isolated EventLoop) async throws -> String {
         let client = HTTPClient(server.address, on: loop)
         defer { client.close() }
         let json = [("Content-Type", "application/json")]
-        let account = #"{"email":"reader@example.org","username":"reader","password":"Reader-2026","confirm_password":"Reader-2026"}"#
+        let account = "{\"email\":\"\(name)@example.org\",\"username\":\"\(name)\",\"password\":\"\(password)\",\"confirm_password\":\"\(password)\"}"
         _ = try await client.post("/api/v1/users/register", headers: json, body: Array(account.utf8))
         let answer = try await client.post(
-            "/api/v1/users/login", headers: json, body: Array(#"{"login":"reader","password":"Reader-2026"}"#.utf8))
+            "/api/v1/users/login", headers: json, body: Array("{\"login\":\"\(name)\",\"password\":\"\(password)\"}".utf8))
         guard let token = try JSONValue.parse(answer.body)["data"]?["access_token"]?.string else {
             throw BenchError("no log-in: \(String(decoding: answer.body.prefix(200), as: UTF8.self))")
         }

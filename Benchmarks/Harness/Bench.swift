@@ -50,11 +50,15 @@ final class Bench {
         let server = try await PrivateServer.start(data: directory + "/pg", on: loop)
         database = server
         try await Migrations.apply(from: options.root + "/Migrations", to: server.config, on: loop)
-        // A server that has worked for a while writes into log files that it has used before; a new one makes each with 16 MiB of zeros and a
-        // sync, which all commits wait for.
-        let fill = Array(repeating: "SELECT pg_logical_emit_message(true, 'bench', repeat('x', 16000000))", count: 16)
-        try await QueueBench.statements(fill + ["CHECKPOINT"], server.config, on: loop)
+        try await Self.fillLog(server.config, on: loop)
         return server.config
+    }
+
+    /// A server that has worked for a while writes into log files that it has used before; a new one makes each with 16 MiB of zeros and a sync,
+    /// which all commits wait for.
+    static func fillLog(_ postgres: PostgresConfig, on loop: isolated EventLoop) async throws {
+        let fill = Array(repeating: "SELECT pg_logical_emit_message(true, 'bench', repeat('x', 16000000))", count: 16)
+        try await QueueBench.statements(fill + ["CHECKPOINT"], postgres, on: loop)
     }
 
     /// Stops everything and removes the directory.

@@ -6,7 +6,8 @@ public enum Benchmarks {
     public static let names = [
         "bus.request", "bus.request.curve", "queue.drain", "queue.latency.p50", "queue.latency.p99", "queue.latency.p99_10k",
         "queue.sustained", "queue.wal_kib", "queue.held_snapshot", "queue.replay_preview_s", "queue.replay_p99", "queue.recovery_s", "ingest.charging",
-        "http.memory", "http.rows", "battery.report", "battery.batch", "battery.history", "vehicles.state", "vehicles.lookup", "vehicles.logbook",
+        "http.memory", "http.rows", "battery.report", "battery.batch", "battery.history", "battery.evaluate", "battery.alert_ms",
+        "accounts.login_flood_ms", "vehicles.state", "vehicles.lookup", "vehicles.logbook",
         "fanout.deliveries", "fanout.idle_kb",
     ]
 
@@ -43,7 +44,7 @@ public enum Benchmarks {
         let parts: [(String, () async throws -> Void)] = [
             ("bus", { try await BusBench.run(wanted, bench, on: loop) }), ("queue", { try await QueueBench.run(wanted, bench, on: loop) }),
             ("ingest", { try await IngestBench.run(bench, on: loop) }), ("http", { try await HTTPBench.run(wanted, bench, on: loop) }),
-            ("battery", { try await BatteryBench.run(wanted, bench, on: loop) }),
+            ("battery", { try await BatteryBench.run(wanted, bench, on: loop) }), ("accounts", { try await LoginBench.run(bench, on: loop) }),
             ("vehicles", { try await VehicleBench.run(wanted, bench, on: loop) }), ("fanout", { try await FanoutBench.run(wanted, bench, on: loop) }),
         ]
         var failed: [String] = []

@@ -86,7 +86,7 @@ final class APINode {
         DeviceRoutes(pool).add(to: people)
         BatteryRoutes(pool).add(to: people)
         AlertRoutes(pool).add(to: people)
-        ReportRoutes(devices, port, pool, timeoutMs: config.ingestTimeoutMs).add(to: group)
+        ReportRoutes(devices, port, pool, timeoutMs: config.ingestTimeoutMs, on: loop).add(to: group)
     }
 
     /// Stops in order: clients first, then what their requests waited for.

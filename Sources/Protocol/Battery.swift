@@ -2,8 +2,10 @@ public import Bytes
 
 /// Names that the battery domain uses on the bus.
 public enum BatteryNames {
-    /// Ingest stream of `ReportBatch`es.
+    /// Ingest stream of `ReportBatch`es. The answer is `{"inserted":k}`; when some of a batch of up to `namedRows` were known before, their places in it
+    /// follow as `"known":[row, …]`.
     public static let reports = "battery.reports"
+    public static let namedRows = 1_000
     /// The job that mails an alert; args `{"event":"<uuid>"}`.
     public static let alertMail = "mail.alert"
 }

@@ -126,10 +126,10 @@ import ZeroMQ
             let turn = UpkeepTurn(pool: world.api.pool, counters: UpkeepCounters()) { true }
             let count = "SELECT count(*) FROM heliograph.alert_event WHERE alert_type = 'device_offline'"
             #expect(try await world.report(BatteryWorld.row(50, minute: 0), on: loop).status == 200)
-            #expect(try await world.int("SELECT count(*) FROM heliograph.alert_state WHERE offline_at > now() + interval '170 s'") == 1)
+            #expect(try await world.int("SELECT count(*) FROM heliograph.battery_latest WHERE offline_at > now() + interval '170 s'") == 1)
             // As if it had been silent for ten minutes; device 2 was never seen.
             let silent = "UPDATE heliograph.battery_latest SET seen_at = now() - interval '10 min'"
-            let scheduled = "UPDATE heliograph.alert_state SET offline_at = now() - interval '7 min' WHERE offline_at IS NOT NULL"
+            let scheduled = "UPDATE heliograph.battery_latest SET offline_at = now() - interval '7 min' WHERE offline_at IS NOT NULL"
             _ = try await world.sql(silent)
             _ = try await world.sql(scheduled)
             try await task.run(turn)
@@ -143,7 +143,7 @@ import ZeroMQ
             _ = try await world.sql("UPDATE heliograph.battery_latest SET seen_at = now()")
             try await task.run(turn)
             #expect(try await world.int(count) == 0)
-            #expect(try await world.int("SELECT count(*) FROM heliograph.alert_state WHERE offline_at > now() + interval '170 s'") == 1)
+            #expect(try await world.int("SELECT count(*) FROM heliograph.battery_latest WHERE offline_at > now() + interval '170 s'") == 1)
             _ = try await world.sql(silent)
             _ = try await world.sql(scheduled)
             for _ in 0..<2 { try await task.run(turn) }
@@ -158,10 +158,10 @@ import ZeroMQ
             _ = try await world.sql(scheduled)
             try await task.run(turn)
             #expect(try await world.int(count) == 1)
-            #expect(try await world.int("SELECT count(*) FROM heliograph.alert_state WHERE offline_at > now() + interval '20 min'") == 1)
+            #expect(try await world.int("SELECT count(*) FROM heliograph.battery_latest WHERE offline_at > now() + interval '20 min'") == 1)
             // A shorter interval hastens what is scheduled.
             _ = try await world.sql("UPDATE heliograph.device SET report_interval_s = 1 WHERE number = 1")
-            #expect(try await world.int("SELECT count(*) FROM heliograph.alert_state WHERE offline_at <= now() + interval '120 s'") == 1)
+            #expect(try await world.int("SELECT count(*) FROM heliograph.battery_latest WHERE offline_at <= now() + interval '120 s'") == 1)
         }
     }
 

@@ -20,7 +20,7 @@ struct AlertWorld {
         }
         guard !new.isEmpty else { return }
         // What is kept is all there is.
-        guard let json = try? JSONValue.parse(timeline.json), let kept = AlertTimeline(json) else { preconditionFailure("state unreadable") }
+        guard let kept = AlertTimeline(timeline.bytes) else { preconditionFailure("state unreadable") }
         precondition(kept == timeline, "state not kept whole")
         timeline = kept
         timeline.settle(settings)

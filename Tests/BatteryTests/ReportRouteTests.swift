@@ -39,6 +39,22 @@ import Testing
         }
     }
 
+    @Test func `a large batch that holds reports committed before adds the others and changes nothing else`() async throws {
+        try await withBattery { world, loop in
+            // More than one statement takes: COPY, which knows no reports that are there already.
+            let first = try await world.batch((0..<2_000).map { BatteryWorld.row(80, minute: $0) }, on: loop)
+            #expect(try first.json()["data"]?["inserted"] == 2_000)
+            let mixed = try await world.batch((1_500..<3_500).map { BatteryWorld.row(70, minute: $0) }, on: loop)
+            #expect(try mixed.json()["data"]?["inserted"] == 1_500)
+            let again = try await world.batch((0..<3_500).map { BatteryWorld.row(60, minute: $0) }, on: loop)
+            #expect(try again.json()["data"]?["inserted"] == 0)
+            let levels = try await world.texts("SELECT level || ' ' || count(*) FROM heliograph.battery_report GROUP BY level ORDER BY level")
+            #expect(levels == ["70 1500", "80 2000"])
+            let latest = try await world.texts("SELECT level::text FROM heliograph.battery_latest")
+            #expect(latest == ["70"])
+        }
+    }
+
     @Test func `a report without a time is of now, with all its fields`() async throws {
         try await withBattery { world, loop in
             #expect(try await world.report(Self.now, on: loop).status == 200)

@@ -2,15 +2,18 @@ import Bytes
 import HTTP
 import Postgres
 import Protocol
+import Reactor
 
 /// What battery devices send: reports go over the bus to a worker, and the device gets its answer when they are committed.
 final class ReportRoutes {
     private let devices: DeviceGuard
     private let bus: BusPort
+    private let single: ReportGather
     let pool: PostgresPool
     private let timeoutMs: Int64
 
-    init(_ devices: DeviceGuard, _ bus: BusPort, _ pool: PostgresPool, timeoutMs: Int64) {
+    init(_ devices: DeviceGuard, _ bus: BusPort, _ pool: PostgresPool, timeoutMs: Int64, on loop: isolated EventLoop) {
+        single = ReportGather(bus, timeoutMs: timeoutMs, on: loop)
         self.devices = devices
         self.bus = bus
         self.pool = pool
@@ -45,13 +48,18 @@ final class ReportRoutes {
     }
 
     private func handOne(_ intake: ReportIntake, _ key: DeviceKey, _ request: Request) async throws -> Reply {
-        let inserted = try await hand(intake.batch.bytes)
+        let isNew: Bool?
+        do throws(Refusal) {
+            isNew = try await single.hand(intake.batch.bytes)
+        } catch {
+            throw IntakeRoutes.failure(error)
+        }
         return request.dialect.success(request.context) { w in
             w.object { w in
                 w.member("device_id", key.id)
                 w.member("recorded_at", intake.recordedAt, .utc)
                 w.member("accepted", 1)
-                if let inserted { w.member("inserted", inserted) }
+                if let isNew { w.member("inserted", isNew ? 1 : 0) }
             }
         }
     }

@@ -84,7 +84,7 @@ final class DeviceGuard {
     private func find(_ text: String) async throws -> DeviceKey? {
         let isKey = text.hasPrefix("zk_")
         guard isKey || text.hasPrefix("dt_"), text.utf8.count <= Self.maxKeyBytes else { return nil }
-        switch cache.find(text, nowNs: Clock.monotonicNs) {
+        switch cache.find(text, nowNs: Clock.monotonicNs, isHeard: listener?.isListening ?? false) {
         case .known(let key): return key
         case .unknown: return nil
         case .ask: break

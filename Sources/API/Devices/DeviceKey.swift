@@ -20,15 +20,17 @@ struct DeviceKey {
 
 /// Keys as the database had them a short while ago. Bounded; the time is a parameter.
 struct DeviceKeyCache {
-    /// How long a known key is believed without a word from the database, ns.
-    static let goodNs: Int64 = 30_000_000_000
+    /// How long a known key is believed while the database would tell of a change, ns: devices report once a minute.
+    static let goodNs: Int64 = 600_000_000_000
+    /// How long it is believed while nobody listens to the database, ns.
+    static let unheardNs: Int64 = 30_000_000_000
     /// How long an unknown one stays so, ns.
     static let badNs: Int64 = 5_000_000_000
     /// Keys remembered of each sort; guesses do not push out good ones. Past it a sort is forgotten, which costs a query each.
     static let bound = 100_000
     static let badBound = 10_000
 
-    private var good: [String: (key: DeviceKey, untilNs: Int64)] = [:]
+    private var good: [String: (key: DeviceKey, sinceNs: Int64)] = [:]
     private var bad: [String: Int64] = [:]
     /// Changes when everything is forgotten: what was asked before is not kept then.
     private(set) var generation = 0
@@ -39,8 +41,9 @@ struct DeviceKeyCache {
         case ask
     }
 
-    func find(_ text: String, nowNs: Int64) -> Finding {
-        if let entry = good[text], entry.untilNs > nowNs { return .known(entry.key) }
+    /// - Parameter isHeard: whether changes are heard of now. Whoever begins to hear of them again forgets everything first.
+    func find(_ text: String, nowNs: Int64, isHeard: Bool) -> Finding {
+        if let entry = good[text], nowNs - entry.sinceNs < (isHeard ? Self.goodNs : Self.unheardNs) { return .known(entry.key) }
         if let until = bad[text], until > nowNs { return .unknown }
         return .ask
     }
@@ -49,7 +52,7 @@ struct DeviceKeyCache {
         guard generation == self.generation else { return }
         if let key {
             if good.count >= Self.bound, good[text] == nil { good.removeAll(keepingCapacity: true) }
-            good[text] = (key, nowNs + Self.goodNs)
+            good[text] = (key, nowNs)
             bad[text] = nil
         } else {
             if bad.count >= Self.badBound { bad.removeAll(keepingCapacity: true) }

@@ -10,6 +10,8 @@ import Reactor
 struct AlertEvaluator {
     private struct Device {
         var settings = AlertSettings()
+        /// Of the settings.
+        var fingerprint: Int64 = 0
         var owner: Int64 = 0
         var interval: Int64 = 60
         var timeline = AlertTimeline()
@@ -23,8 +25,33 @@ struct AlertEvaluator {
 
     init(_ transaction: PostgresTransaction) { self.transaction = transaction }
 
-    /// Takes reports that were not there before, sorted by device and time. Returns the devices that exist and what is to be told after the commit.
-    mutating func evaluate(_ reports: [BatteryReport]) async throws -> (devices: Set<Int64>, publications: [AlertPublication]) {
+    /// Locks the devices of some reports, sorted by device, and reads what they are judged by. A statement to run before travels along, and its
+    /// rows are returned.
+    @discardableResult
+    mutating func read(devicesOf reports: [BatteryReport], after first: (Statement, Parameters)? = nil) async throws -> PostgresRows? {
+        var numbers: [Int64] = []
+        for report in reports where numbers.last != report.device { numbers.append(report.device) }
+        let parameters = Parameters(numbers)
+        let reads = [(AlertSQL.lock, parameters), (AlertSQL.settings, parameters), (AlertSQL.rules, parameters)]
+        var answers = try await transaction.batch((first.map { [$0] } ?? []) + reads)
+        let firstRows = first == nil ? nil : answers.removeFirst()
+        if answers[0].count < answers[1].count {
+            // Heard for the first time; the locks that are held already stay.
+            answers = try await transaction.batch([(AlertSQL.begin, BatteryTelemetry.parameters(Self.newest(reports)))] + reads)
+            answers.removeFirst()
+        }
+        try take(locked: answers[0], settings: answers[1], rules: answers[2])
+        return firstRows
+    }
+
+    /// The last report of each device; they are sorted by device and time.
+    private static func newest(_ reports: [BatteryReport]) -> [BatteryReport] {
+        reports.indices.filter { $0 == reports.count - 1 || reports[$0].device != reports[$0 + 1].device }.map { reports[$0] }
+    }
+
+    /// Takes reports that were not there before, sorted by device and time, of devices that were read, and keeps the newest ones. Returns what is to be
+    /// told after the commit.
+    mutating func evaluate(_ reports: [BatteryReport]) async throws -> [AlertPublication] {
         var numbers: [Int64] = []
         var ranges: [Range<Int>] = []
         for (i, report) in reports.enumerated() {
@@ -34,55 +61,42 @@ struct AlertEvaluator {
             }
             ranges[ranges.count - 1] = ranges[ranges.count - 1].lowerBound..<(i + 1)
         }
-        try await read(numbers)
         var writes = AlertWrites()
         var late: [Int64] = []
         for (number, range) in zip(numbers, ranges) {
-            guard var device = devices[number] else { continue }
-            device.timeline.settle(device.settings)
+            guard let settings = devices[number]?.settings, let fingerprint = devices[number]?.fingerprint else { continue }
+            // In place: a timeline taken out would be copied.
+            devices[number]?.timeline.settle(fingerprint: fingerprint)
             let own = reports[range].map {
                 AlertReport(
                     at: $0.recordedAt, level: AlertReport.thousandths($0.level), temperature: $0.temperature.map(AlertReport.thousandths),
                     isCharging: $0.isCharging)
             }
-            if let changes = device.timeline.take(own, device.settings) {
-                if !changes.isEmpty { writes.add(AlertDifference(inOrder: changes), device: number, device.settings) }
+            if let changes = devices[number]?.timeline.take(own, settings) {
+                if !changes.isEmpty { writes.add(AlertDifference(inOrder: changes), device: number, settings) }
             } else {
                 late.append(number)
             }
-            devices[number] = device
         }
         if !late.isEmpty { try await rerun(late, &writes) }
         let known = numbers.filter { devices[$0] != nil }
         schedule(known, &writes)
         let publications = try await writes.write(transaction)
-        transaction.enqueue(
-            AlertSQL.state,
-            Parameters { p in
-                p.append(known)
-                p.appendJSONArray(known.map { devices[$0]?.timeline.json ?? [] })
-            })
-        return (Set(known), publications)
+        var kept = BatteryTelemetry.parameters(Self.newest(reports).filter { devices[$0.device] != nil })
+        kept.appendByteArrays(known.map { devices[$0]?.timeline.bytes ?? [] })
+        transaction.enqueue(AlertSQL.keep, kept)
+        return publications
     }
 
-    private mutating func read(_ numbers: [Int64]) async throws {
-        let parameters = Parameters(numbers)
-        var answers = try await transaction.batch([(AlertSQL.lock, parameters), (AlertSQL.settings, parameters), (AlertSQL.rules, parameters)])
-        if answers[0].count < answers[1].count {
-            // Heard for the first time; the locks that are held already stay.
-            answers = try await transaction.batch([
-                (AlertSQL.begin, parameters), (AlertSQL.lock, parameters), (AlertSQL.settings, parameters), (AlertSQL.rules, parameters),
-            ])
-            answers.removeFirst()
-        }
+    private mutating func take(locked: PostgresRows, settings rows: PostgresRows, rules ruleRows: PostgresRows) throws {
         var rules: [Int64: [AlertType: AlertRule]] = [:]
-        _ = try answers[2].map { row in
+        _ = try ruleRows.map { row in
             let owner = try row.next(Int64.self)
             guard let type = AlertType(rawValue: try row.next(String.self)) else { return }
             rules[owner, default: [:]][type] = AlertRule(
                 id: try row.next(String.self), level: try row.next(String.self), cooldownMinutes: try row.next(Int64.self), wantsMail: try row.next(Bool.self))
         }
-        let rows = answers[1]
+        var last: (settings: AlertSettings, fingerprint: Int64)?
         for row in 0..<rows.count {
             var device = Device()
             device.owner = try rows.int64(row, 1)
@@ -90,23 +104,26 @@ struct AlertEvaluator {
                 low: AlertReport.thousandths(try rows.double(row, 2)), critical: AlertReport.thousandths(try rows.double(row, 3)),
                 highTemperature: AlertReport.thousandths(try rows.double(row, 4)), drainPercent: AlertReport.thousandths(try rows.double(row, 5)),
                 drainMinutes: try rows.int64(row, 6), rules: rules[device.owner] ?? [:])
+            // Mostly an owner's devices are all set alike.
+            device.fingerprint = last.flatMap { $0.settings == device.settings ? $0.fingerprint : nil } ?? device.settings.fingerprint
+            last = (device.settings, device.fingerprint)
             device.interval = try rows.int64(row, 7)
             now = try rows.timestamp(row, 8)
             devices[try rows.int64(row, 0)] = device
         }
-        var locked: Set<Int64> = []
-        for row in 0..<answers[0].count {
-            let number = try answers[0].int64(row, 0)
-            locked.insert(number)
-            if let timeline = AlertTimeline(try answers[0].json(row, 1)) {
+        var held: Set<Int64> = []
+        for row in 0..<locked.count {
+            let number = try locked.int64(row, 0)
+            held.insert(number)
+            if let timeline = AlertTimeline(try locked.bytes(row, 1)) {
                 devices[number]?.timeline = timeline
             } else {
                 Log.error("an alert state is unreadable; it begins anew", ["device": String(number)])
             }
-            devices[number]?.offlineAt = try answers[0].timestampIfPresent(row, 2)
+            devices[number]?.offlineAt = try locked.timestampIfPresent(row, 2)
         }
         // Deleted between the statements.
-        devices = devices.filter { locked.contains($0.key) }
+        devices = devices.filter { held.contains($0.key) }
     }
 
     /// Late reports: the device's reports since its oldest checkpoint, these among them, are judged again.

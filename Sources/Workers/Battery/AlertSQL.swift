@@ -1,15 +1,17 @@
 import Postgres
 import Protocol
 
-/// The statements of the evaluator. A device's rows are written only with its `alert_state` row locked; those are locked in the order of devices.
+/// The statements of the evaluator. A device's rows are written only with its row of `battery_latest` locked; those are locked in the order of devices.
 enum AlertSQL {
     static let lock = Statement(
-        "SELECT device, state, offline_at FROM heliograph.alert_state WHERE device = ANY($1::bigint[]) ORDER BY device FOR UPDATE")
-    /// Devices that are gone get none.
+        "SELECT device, alert_state, offline_at FROM heliograph.battery_latest WHERE device = ANY($1::bigint[]) ORDER BY device FOR UPDATE")
+    /// Devices that are heard for the first time, with their newest reports; those that are gone get none.
     static let begin = Statement(
         """
-        INSERT INTO heliograph.alert_state (device, state)
-        SELECT d.number, '{}' FROM heliograph.device AS d WHERE d.number = ANY($1::bigint[]) ORDER BY d.number ON CONFLICT DO NOTHING
+        INSERT INTO heliograph.battery_latest (device, recorded_at, level, temperature, voltage, is_charging, power_saving)
+        SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode
+        FROM unnest(\(BatteryTelemetry.arrays)) AS u(device, at, level, temperature, voltage, charging, mode)
+        JOIN heliograph.device AS d ON d.number = u.device ORDER BY u.device ON CONFLICT DO NOTHING
         """)
     static let settings = Statement(
         """
@@ -37,14 +39,22 @@ enum AlertSQL {
         ORDER BY e.device, e.triggered_at
         """)
 
-    static let state = Statement(
+    /// Newest reports, which may be older than what is there, and states.
+    static let keep = Statement(
         """
-        UPDATE heliograph.alert_state AS s SET state = u.state
-        FROM unnest($1::bigint[], $2::jsonb[]) AS u(device, state) WHERE s.device = u.device
+        UPDATE heliograph.battery_latest AS l SET
+            level = CASE WHEN l.recorded_at > u.at THEN l.level ELSE u.level END,
+            temperature = CASE WHEN l.recorded_at > u.at THEN l.temperature ELSE u.temperature END,
+            voltage = CASE WHEN l.recorded_at > u.at THEN l.voltage ELSE u.voltage END,
+            is_charging = CASE WHEN l.recorded_at > u.at THEN l.is_charging ELSE u.charging END,
+            power_saving = CASE WHEN l.recorded_at > u.at THEN l.power_saving ELSE u.mode END,
+            recorded_at = greatest(l.recorded_at, u.at), seen_at = greatest(l.seen_at, now()), alert_state = u.state
+        FROM unnest(\(BatteryTelemetry.arrays), $8::bytea[]) AS u(device, at, level, temperature, voltage, charging, mode, state)
+        WHERE l.device = u.device
         """)
     static let schedule = Statement(
         """
-        UPDATE heliograph.alert_state AS s SET offline_at = u.at
+        UPDATE heliograph.battery_latest AS s SET offline_at = u.at
         FROM unnest($1::bigint[], $2::timestamptz[]) AS u(device, at) WHERE s.device = u.device
         """)
 

@@ -16,12 +16,14 @@ public final class BatteryTelemetry {
         public var rows = 0
         public var inserted = 0
         public var groups = 0
-        /// Groups that held reports committed before and went through the staging table.
-        public var staged = 0
+        /// Large groups that held reports committed before: COPY refused them, and they were inserted instead.
+        public var again = 0
         /// Events told to listeners.
         public var published = 0
     }
 
+    /// From so many reports on COPY is worth its round trips.
+    private static let manyReports = 1_000
     /// Tries of a group that was in another's way, or whose device was deleted meanwhile.
     private static let tries = 5
 
@@ -39,16 +41,18 @@ public final class BatteryTelemetry {
     /// A group's reports sorted by device and time, the first of each kept, and the payload that each came in.
     private struct Group {
         var reports: [BatteryReport] = []
-        var payloads: [Int] = []
-        var isReadable: [Bool] = []
+        /// Payload, and place in it, of each report.
+        var places: [(payload: Int, row: Int)] = []
+        /// Rows of each payload; nil: unreadable.
+        var counts: [Int?] = []
         var rows = 0
 
         init(_ payloads: [[UInt8]]) {
-            var all: [(report: BatteryReport, payload: Int)] = []
+            var all: [(report: BatteryReport, payload: Int, row: Int)] = []
             for (i, payload) in payloads.enumerated() {
                 let reports = ReportBatch.read(payload)
-                isReadable.append(reports != nil)
-                for report in reports ?? [] { all.append((report, i)) }
+                counts.append(reports?.count)
+                for (row, report) in (reports ?? []).enumerated() { all.append((report, i, row)) }
             }
             rows = all.count
             let order = all.indices.sorted { a, b in
@@ -60,7 +64,7 @@ public final class BatteryTelemetry {
             for i in order {
                 if let last = reports.last, last.device == all[i].report.device, last.recordedAt == all[i].report.recordedAt { continue }
                 reports.append(all[i].report)
-                self.payloads.append(all[i].payload)
+                places.append((all[i].payload, all[i].row))
             }
         }
     }
@@ -75,15 +79,15 @@ public final class BatteryTelemetry {
         let group = Group(payloads)
         do {
             let done = group.reports.isEmpty ? Done(isNew: [], publications: []) : try await write(group)
-            var inserted = [Int](repeating: 0, count: payloads.count)
-            for (payload, isNew) in zip(group.payloads, done.isNew) where isNew { inserted[payload] += 1 }
+            var isNew = group.counts.map { [Bool](repeating: false, count: $0 ?? 0) }
+            for (place, new) in zip(group.places, done.isNew) where new { isNew[place.payload][place.row] = true }
             counters.groups += 1
             counters.rows += group.rows
-            counters.inserted += inserted.reduce(0, +)
+            counters.inserted += done.isNew.count { $0 }
             counters.published += done.publications.count
             for publication in done.publications { client.publish(publication.topic, publication.payload, isState: false, on: loop) }
             return payloads.indices.map { i in
-                group.isReadable[i] ? .success(Array("{\"inserted\":\(inserted[i])}".utf8)) : .failure(Refusal(.malformed, "batch of reports unreadable"))
+                group.counts[i] != nil ? .success(Self.answer(isNew[i])) : .failure(Refusal(.malformed, "batch of reports unreadable"))
             }
         } catch {
             let refusal = Self.refusal(error)
@@ -92,54 +96,47 @@ public final class BatteryTelemetry {
         }
     }
 
+    /// See `BatteryNames.reports`.
+    private static func answer(_ isNew: [Bool]) -> [UInt8] {
+        let inserted = isNew.count { $0 }
+        var w = JSONWriter(capacity: 32)
+        w.object { w in
+            w.member("inserted", inserted)
+            guard inserted > 0, inserted < isNew.count, isNew.count <= BatteryNames.namedRows else { return }
+            w.key("known")
+            w.array { w in for (row, new) in isNew.enumerated() where !new { w.value(row) } }
+        }
+        return w.bytes
+    }
+
     private func write(_ group: Group) async throws -> Done {
-        var isStaged = false
+        var isCopied = group.reports.count > Self.manyReports
         for turn in 1... {
             do {
-                return try await pool.transaction { transaction in try await self.write(group, transaction, isStaged: isStaged) }
+                let mode = isCopied
+                return try await pool.transaction { transaction in try await self.write(group, transaction, isCopied: mode) }
             } catch let error as PostgresError {
                 // 23503: a device was deleted between two statements.
                 guard error.isContended || error.sqlState == "23503", turn < Self.tries else { throw error }
-                if error.isUniqueViolation, !isStaged {
-                    isStaged = true
-                    counters.staged += 1
+                if error.isUniqueViolation, isCopied {
+                    isCopied = false
+                    counters.again += 1
                 }
             }
         }
         throw PostgresError(.invalid, "no turn left")
     }
 
-    private func write(_ group: Group, _ transaction: PostgresTransaction, isStaged: Bool) async throws -> Done {
-        let copy = Self.rows(group.reports)
-        var isNew = [Bool](repeating: true, count: group.reports.count)
-        if isStaged {
-            _ = try await transaction.query(Self.makeStage)
-            _ = try await transaction.copy(into: "battery_stage", columns: Self.columns, rows: copy)
-            isNew = try Self.found(try await transaction.query(Self.moveStage), among: group.reports)
-        } else {
-            _ = try await transaction.copy(into: "heliograph.battery_report", columns: Self.columns, rows: copy)
-        }
-        let new = isStaged ? zip(group.reports, isNew).filter(\.1).map(\.0) : group.reports
-        guard !new.isEmpty else { return Done(isNew: isNew, publications: []) }
+    /// Two round trips: reports and what is needed to judge them, then what follows with COMMIT. A large group's rows go by COPY before.
+    private func write(_ group: Group, _ transaction: PostgresTransaction, isCopied: Bool) async throws -> Done {
+        let reports = group.reports
         var evaluator = AlertEvaluator(transaction)
-        let evaluated = try await evaluator.evaluate(new)
-        keepLatest(new, evaluated.devices, transaction)
-        return Done(isNew: isNew, publications: evaluated.publications)
-    }
-
-    /// The last report of each device of the group; they are sorted by device and time.
-    private func keepLatest(_ reports: [BatteryReport], _ known: Set<Int64>, _ transaction: PostgresTransaction) {
-        var latest: [BatteryReport] = []
-        for report in reports where known.contains(report.device) {
-            if latest.last?.device == report.device { latest.removeLast() }
-            latest.append(report)
-        }
-        guard !latest.isEmpty else { return }
-        transaction.enqueue(
-            Self.keepLatest,
-            Parameters(
-                latest.map(\.device), latest.map(\.recordedAt), latest.map { Double($0.level) }, latest.map { $0.temperature.map(Double.init) },
-                latest.map { $0.voltage.map(Double.init) }, latest.map(\.isCharging), latest.map { Int64($0.mode.rawValue) }))
+        if isCopied { try await transaction.copy(into: "heliograph.battery_report", columns: Self.columns, rows: Self.rows(reports)) }
+        let inserted = try await evaluator.read(devicesOf: reports, after: isCopied ? nil : (Self.insert, Self.parameters(reports)))
+        let isNew = try Self.found(inserted, among: reports)
+        let new = isNew.contains(false) ? zip(reports, isNew).filter(\.1).map(\.0) : reports
+        guard !new.isEmpty else { return Done(isNew: isNew, publications: []) }
+        return Done(isNew: isNew, publications: try await evaluator.evaluate(new))
     }
 
     private static func rows(_ reports: [BatteryReport]) -> CopyBuffer {
@@ -157,8 +154,18 @@ public final class BatteryTelemetry {
         return copy
     }
 
-    /// Which reports the rows name; both are sorted alike.
-    private static func found(_ rows: PostgresRows, among reports: [BatteryReport]) throws -> [Bool] {
+    /// `parameters` in SQL, to be unnested.
+    static let arrays = "$1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[], $7::bigint[]"
+
+    static func parameters(_ reports: [BatteryReport]) -> Parameters {
+        Parameters(
+            reports.map(\.device), reports.map(\.recordedAt), reports.map { Double($0.level) }, reports.map { $0.temperature.map(Double.init) },
+            reports.map { $0.voltage.map(Double.init) }, reports.map(\.isCharging), reports.map { Int64($0.mode.rawValue) })
+    }
+
+    /// Which reports the rows name; without rows COPY has taken all.
+    private static func found(_ rows: PostgresRows?, among reports: [BatteryReport]) throws -> [Bool] {
+        guard let rows, rows.count < reports.count else { return [Bool](repeating: true, count: reports.count) }
         struct Key: Hashable {
             let device: Int64
             let at: Timestamp
@@ -175,27 +182,12 @@ public final class BatteryTelemetry {
     }
 
     private static let columns = ["device", "recorded_at", "level", "temperature", "voltage", "is_charging", "power_saving"]
-    private static let makeStage = Statement(
-        """
-        CREATE TEMPORARY TABLE battery_stage (device bigint, recorded_at timestamptz, level real, temperature real, voltage real, is_charging boolean,
-            power_saving smallint) ON COMMIT DROP
-        """)
-    private static let moveStage = Statement(
+    /// Reports that are there already stay as they are and are not among the rows. Waits for others that are about to commit the same ones.
+    private static let insert = Statement(
         """
         INSERT INTO heliograph.battery_report (device, recorded_at, level, temperature, voltage, is_charging, power_saving)
-        SELECT device, recorded_at, level, temperature, voltage, is_charging, power_saving FROM battery_stage ORDER BY device, recorded_at
+        SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode
+        FROM unnest(\(arrays)) AS u(device, at, level, temperature, voltage, charging, mode)
         ON CONFLICT (device, recorded_at) DO NOTHING RETURNING device, recorded_at
-        """)
-    private static let keepLatest = Statement(
-        """
-        INSERT INTO heliograph.battery_latest AS l (device, recorded_at, level, temperature, voltage, is_charging, power_saving, seen_at)
-        SELECT u.device, u.at, u.level, u.temperature, u.voltage, u.charging, u.mode, now()
-        FROM unnest($1::bigint[], $2::timestamptz[], $3::double precision[], $4::double precision[], $5::double precision[], $6::boolean[], $7::bigint[])
-            AS u(device, at, level, temperature, voltage, charging, mode)
-        ON CONFLICT (device) DO UPDATE SET
-            (recorded_at, level, temperature, voltage, is_charging, power_saving) = (SELECT * FROM (VALUES
-                (excluded.recorded_at, excluded.level, excluded.temperature, excluded.voltage, excluded.is_charging, excluded.power_saving),
-                (l.recorded_at, l.level, l.temperature, l.voltage, l.is_charging, l.power_saving)) AS v(at, a, b, c, d, e) ORDER BY at DESC LIMIT 1),
-            seen_at = greatest(l.seen_at, excluded.seen_at)
         """)
 }

@@ -4,9 +4,8 @@ import ZeroMQ
 
 /// Ingest: batches that arrive while a group is being committed form the next group. Under load one commit carries many.
 extension WorkerRuntime {
-    /// What is worth a commit of its own beside another: bytes, or batches.
-    private static let muchBytes = 64 << 10
-    private static let manyBatches = 16
+    /// What is worth a commit of its own beside another, bytes: some sixteen reports or readings.
+    private static let muchBytes = 512
 
     func acceptBatch(_ view: MessageView, link: Int, on loop: isolated EventLoop) {
         let name = view.nameString
@@ -30,7 +29,7 @@ extension WorkerRuntime {
     /// Beside one group another one is worth a commit only when there is much to commit: small ones wait for one another.
     private func startGroups(_ name: String, on loop: isolated EventLoop) {
         while let stream = streams[name], !stream.waiting.isEmpty,
-            stream.running == 0 || (stream.running < options.groups && (stream.waitingBytes >= Self.muchBytes || stream.waiting.count >= Self.manyBatches))
+            stream.running == 0 || (stream.running < options.groups && stream.waitingBytes >= Self.muchBytes)
         {
             let group = takeGroup(name)
             streams[name]?.running += 1
@@ -38,11 +37,15 @@ extension WorkerRuntime {
         }
     }
 
+    /// What waits is shared out among the groups that can run now, where each share is worth its commit: they go on side by side.
     private func takeGroup(_ name: String) -> [IngestBatch] {
-        guard let waiting = streams[name]?.waiting else { return [] }
+        guard let stream = streams[name] else { return [] }
+        let waiting = stream.waiting
+        let share = stream.waitingBytes / max(1, options.groups - stream.running)
+        let enough = share >= Self.muchBytes ? share : .max
         var bytes = 0
         var count = 0
-        while count < waiting.count, count == 0 || bytes + waiting[count].payload.count <= options.groupBytes {
+        while count < waiting.count, count == 0 || (bytes < enough && bytes + waiting[count].payload.count <= options.groupBytes) {
             bytes += waiting[count].payload.count
             count += 1
         }

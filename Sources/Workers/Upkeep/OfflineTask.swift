@@ -19,14 +19,14 @@ package final class OfflineTask: UpkeepTask {
 
     private static let due = Statement(
         """
-        SELECT s.device FROM heliograph.alert_state AS s
+        SELECT s.device FROM heliograph.battery_latest AS s
         JOIN heliograph.device AS d ON d.number = s.device AND d.set_status IS NULL
         JOIN heliograph.alert_rule AS r ON r.account = d.owner AND r.alert_type = 'device_offline' AND r.enabled
         WHERE s.offline_at <= now() ORDER BY s.offline_at LIMIT $1
         """)
     private static let lock = Statement(
         """
-        SELECT device FROM heliograph.alert_state WHERE device = ANY($1::bigint[]) AND offline_at <= now() ORDER BY device FOR UPDATE SKIP LOCKED
+        SELECT device FROM heliograph.battery_latest WHERE device = ANY($1::bigint[]) AND offline_at <= now() ORDER BY device FOR UPDATE SKIP LOCKED
         """)
     private static let read = Statement(
         """

@@ -20,8 +20,10 @@ struct AlertTimeline: Equatable {
     var tooLate: Int64 = 0
 
     /// Takes note of settings that have changed.
-    mutating func settle(_ settings: AlertSettings) {
-        let now = settings.fingerprint
+    mutating func settle(_ settings: AlertSettings) { settle(fingerprint: settings.fingerprint) }
+
+    /// The same, by `AlertSettings.fingerprint`.
+    mutating func settle(fingerprint now: Int64) {
         if fingerprint != 0, fingerprint != now {
             middle = head
             oldest = head

@@ -43,7 +43,7 @@ struct AlertSettings: Hashable {
             guard let rule = rules[type] else { continue }
             mix("|\(type.rawValue) \(rule.id) \(rule.level) \(rule.cooldownMinutes)".utf8)
         }
-        // What JSON numbers hold everywhere, and never 0: that is no settings at all.
+        // Never 0: that is no settings at all.
         return Int64(hash >> 12) | 1
     }
 }
