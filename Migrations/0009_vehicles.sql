@@ -4,7 +4,7 @@
 CREATE TABLE heliograph.vehicle_account (
     number             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name               text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 100),
-    -- Sealed `{"access","refresh"}`; context `vehicle_account:<number>`.
+    -- Sealed `{"access_token","refresh_token"}`; context `vehicle_account:<number>`.
     tokens             bytea NOT NULL,
     access_expires_at  timestamptz,
     -- Counts rotations: who writes back tokens says which ones they replace.

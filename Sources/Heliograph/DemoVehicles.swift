@@ -1,8 +1,8 @@
-import Bytes
 import Postgres
 import Reactor
 import Secrets
 import Simulation
+import Workers
 
 /// The demo's cars: a vehicle cloud in this process, and its account in the database.
 enum DemoVehicles {
@@ -33,25 +33,9 @@ enum DemoVehicles {
     /// The cloud is new with each start: the tokens of the last one are replaced, and the account is well again.
     private static func signIn(_ cloud: VehicleSimulation, _ database: Database, _ seal: Seal) async throws {
         let tokens = cloud.tokens
-        let expires = Clock.wall.adding(seconds: Int64(cloud.grant.expiresInSeconds))
         let loop = EventLoop(name: "demo vehicles")
         defer { loop.stop() }
-        try await database.withPool(on: loop) { pool, _ in
-            // The number comes first: the seal belongs to it.
-            let number = try await pool.query(named, Parameters(account)).int(0, 0)
-            let sealed = seal.close(tokens, context: "vehicle_account:\(number)")
-            _ = try await pool.query(signedIn, Parameters(number, sealed, expires))
-        }
+        let number = try await database.withPool(on: loop) { pool, _ in try await TokenStore(pool, seal).login(account, tokens) }
+        guard number != nil else { throw UsageError("the demo's vehicle cloud gave no tokens") }
     }
-
-    private static let named = Statement(
-        """
-        INSERT INTO heliograph.vehicle_account (name, tokens, fault) VALUES ($1, '', 'not signed in')
-        ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name RETURNING number
-        """)
-    private static let signedIn = Statement(
-        """
-        UPDATE heliograph.vehicle_account
-        SET tokens = $2, access_expires_at = $3, rotation = rotation + 1, fault = NULL, tokens_at = now() WHERE number = $1
-        """)
 }

@@ -77,8 +77,7 @@ func withLogbook(
     let loop = EventLoop(name: "test")
     defer { loop.stop() }
     try await loop.run { loop in
-        var config = try await ScratchServer.database(on: loop)
-        _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+        var config = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
         let pool = PostgresPool(config, size: 3, name: "test", on: loop)
         config.waitLimitMs = waitLimitMs
         let writers = PostgresPool(config, size: 2, name: "logbook", on: loop)

@@ -53,8 +53,7 @@ final class PollerWorld {
     /// - Parameter speed: of the service's clock.
     static func run(speed: Double = 1, _ body: @Sendable (PollerWorld, isolated EventLoop) async throws -> Void) async throws {
         try await onLoop { loop in
-            let config = try await ScratchServer.database(on: loop)
-            _ = try await Migrations.apply(from: projectRoot + "/Migrations", to: config, on: loop)
+            let config = try await ScratchServer.database(migrations: projectRoot + "/Migrations", on: loop)
             let pool = PostgresPool(config, size: 2, name: "test", on: loop)
             let world = try PollerWorld(config, pool, speed: speed, on: loop)
             let result: Result<Void, any Error>

@@ -79,14 +79,14 @@ import Testing
                 #expect(!String(decoding: sealed, as: UTF8.self).contains("access"))
                 return try JSONValue.parse(try #require(seal.open(sealed, context: "vehicle_account:\(try rows.int64(0, 0))")))
             }
-            #expect(try await opened() == ["access": "eyJ.access", "refresh": "NA_refresh"])
+            #expect(try await opened() == ["access_token": "eyJ.access", "refresh_token": "NA_refresh"])
 
             // The same name again: other tokens, a rotation counted, a fault forgotten.
             try await api.sql("UPDATE heliograph.vehicle_account SET fault = 'login required', access_expires_at = now()", on: loop)
             let again = try await api.said(
                 "POST", "/api/auth/token", #"{"access_token":"two","refresh_token":"three","name":"一号"}"#, token: "admin-token", on: loop)
             #expect(again.status == 200 && again.json["account_id"] == 1)
-            #expect(try await opened() == ["access": "two", "refresh": "three"])
+            #expect(try await opened() == ["access_token": "two", "refresh_token": "three"])
             let fresh = "SELECT count(*) FROM heliograph.vehicle_account WHERE rotation = 1 AND fault IS NULL AND access_expires_at IS NULL"
             #expect(try await api.count(fresh, on: loop) == 1)
             let unnamed = try await api.said("POST", "/api/auth/token", #"{"access_token":"a","refresh_token":"b"}"#, token: "admin-token", on: loop)

@@ -35,15 +35,14 @@ final class VehicleAccountRoutes {
 
     /// Body `{"access_token","refresh_token","name"?}`; an account of that name gets them anew.
     private func store(_ request: Request) async throws -> Reply {
-        let body = try RequestBody(request, knows: ["access_token", "refresh_token", "name"])
+        let body = try BodyFields(request, knows: ["access_token", "refresh_token", "name"])
         let access = try Self.token("access_token", body)
         let refresh = try Self.token("refresh_token", body)
-        let name = try body.string("name") ?? Self.usualName
-        guard (1...100).contains(name.unicodeScalars.count) else { throw APIError.invalid("name", "name must have 1 to 100 characters") }
+        let name = try body.text("name", in: 1...100) ?? Self.usualName
         var w = JSONWriter()
         w.object { w in
-            w.member("access", access)
-            w.member("refresh", refresh)
+            w.member("access_token", access)
+            w.member("refresh_token", refresh)
         }
         let tokens = w.bytes
         let number = try await pool.transaction { try await keep(tokens, name, $0) }
@@ -72,7 +71,7 @@ final class VehicleAccountRoutes {
     }
 
     /// Tokens travel in header fields: nothing but printable ASCII.
-    private static func token(_ name: String, _ body: RequestBody) throws -> String {
+    private static func token(_ name: String, _ body: BodyFields) throws -> String {
         let text = try body.required(name)
         guard (1...maxTokenBytes).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw APIError.invalid(name, "\(name) must be 1 to \(maxTokenBytes) printable ASCII characters")

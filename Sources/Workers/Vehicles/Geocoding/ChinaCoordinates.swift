@@ -1,7 +1,7 @@
 import Glibc
 
-/// WGS-84, in which the world measures, and GCJ-02, in which maps of China are drawn: some hundred metres apart. The transform is public; reference
-/// §3.6 has it with the places it was checked at.
+/// WGS-84, in which the world measures, and GCJ-02, in which maps of China are drawn: some hundred metres apart. The transform is public
+/// (Krasovsky's ellipsoid). The simulated cloud has one of its own, so that each is checked by the other.
 enum ChinaCoordinates {
     /// The box that the transform is made for. Outside of it both are the same.
     static func contains(_ latitude: Double, _ longitude: Double) -> Bool {
