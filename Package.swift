@@ -106,6 +106,6 @@ let package = Package(
         tests("OperationsTests", ["Bytes", "Reactor", "ZeroMQ", "Postgres", "API", "Simulation", "Heliograph"]),
         tests(
             "FleetTests",
-            ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "Simulation", "Heliograph", "TestSupport"]),
+            ["CLinux", "Bytes", "Protocol", "Reactor", "ZeroMQ", "Postgres", "Broker", "Workers", "Simulation", "Edge", "Heliograph", "TestSupport"]),
     ]
 )

@@ -53,7 +53,12 @@ final class ProcessFleet {
         return (code, child.text)
     }
 
-    private var environment: [String: String] { ["DATABASE_URL": postgres.connectionString, "HELIOGRAPH_HOME": projectRoot] }
+    /// Further settings of the processes that are started from now on.
+    var settings: [String: String] = [:]
+
+    private var environment: [String: String] {
+        settings.merging(["DATABASE_URL": postgres.connectionString, "HELIOGRAPH_HOME": projectRoot]) { own, _ in own }
+    }
 
     func count(_ sql: String) async throws -> Int { try await pool.query(Statement(sql), retryOnLoss: true).int(0, 0) }
 

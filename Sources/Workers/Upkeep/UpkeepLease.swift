@@ -1,4 +1,3 @@
-import Glibc
 package import Postgres
 import Reactor
 
@@ -8,7 +7,7 @@ import Reactor
 /// in between finds that out before it begins anything.
 package final class UpkeepLease {
     package let name: String
-    /// `host:process:random`, so that every life of every process is another holder.
+    /// Every life of every process is another holder.
     package let holder: String
     package let termMs: Int64
     private let pool: PostgresPool
@@ -23,7 +22,7 @@ package final class UpkeepLease {
         self.name = name
         self.termMs = termMs
         self.pool = pool
-        holder = "\(Self.hostName()):\(getpid()):\(String(UInt64.random(in: .min ... .max), radix: 36))"
+        holder = ProcessLife.newName()
     }
 
     /// Whether work may begin now.
@@ -44,11 +43,5 @@ package final class UpkeepLease {
     package func release() async throws(PostgresError) {
         confirmedNs = nil
         try await pool.query(Self.giveUp, Parameters(name, holder), retryOnLoss: true)
-    }
-
-    private static func hostName() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
-        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 }

@@ -1,5 +1,4 @@
 import Bytes
-import Glibc
 import Postgres
 import Reactor
 
@@ -24,7 +23,7 @@ final class CarLeases {
         self.pool = pool
         self.options = options
         self.nowNs = nowNs
-        id = "\(Self.hostName()):\(getpid()):\(String(UInt64.random(in: .min ... .max), radix: 36))"
+        id = ProcessLife.newName()
     }
 
     /// Whether anything may be begun now.
@@ -124,12 +123,6 @@ final class CarLeases {
     func leave() async throws(PostgresError) {
         confirmedNs = nil
         _ = try await pool.query(Self.leave, Parameters(id), retryOnLoss: true)
-    }
-
-    private static func hostName() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
-        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     // MARK: SQL
