@@ -10,7 +10,8 @@ extension Settings {
         Setting(name: "POLL_BACKOFF_INITIAL", fallback: "1s", meaning: "wait after a first failure"),
         Setting(name: "POLL_BACKOFF_MAX", fallback: "30s", meaning: "longest wait after failures"),
         Setting(name: "POLL_BACKOFF_FACTOR", fallback: "2.0", meaning: "how the wait grows with each failure, 1 to 10"),
-        Setting(name: "SUSPEND_AFTER_IDLE_MIN", fallback: "15", meaning: "minutes without use until logging is suspended, so that the car may sleep, 1 to 1440"),
+        Setting(
+            name: "SUSPEND_AFTER_IDLE_MIN", fallback: "15", meaning: "minutes without use until logging is suspended, so that the car may sleep, 1 to 1440"),
         Setting(name: "SUSPEND_POLL_INTERVAL", fallback: "21m", meaning: "between two polls of a suspended car"),
         Setting(name: "REQUIRE_NOT_UNLOCKED", fallback: "false", meaning: "true: an unlocked car is not suspended"),
         Setting(name: "USE_STREAMING_API", fallback: "true", meaning: "false: cars are polled only"),
@@ -34,7 +35,9 @@ extension Settings {
         options.backoffMaxSeconds = try seconds("POLL_BACKOFF_MAX")
         options.suspendPollSeconds = try seconds("SUSPEND_POLL_INTERVAL")
         options.streamReconnectSeconds = try seconds("STREAMING_RECONNECT_DELAY")
-        guard options.backoffInitialSeconds <= options.backoffMaxSeconds else { throw wrong("POLL_BACKOFF_MAX", "must not be shorter than POLL_BACKOFF_INITIAL") }
+        guard options.backoffInitialSeconds <= options.backoffMaxSeconds else {
+            throw wrong("POLL_BACKOFF_MAX", "must not be shorter than POLL_BACKOFF_INITIAL")
+        }
         guard let factor = Double(self["POLL_BACKOFF_FACTOR"]), (1...10).contains(factor) else {
             throw wrong("POLL_BACKOFF_FACTOR", "must be a number from 1 to 10")
         }

@@ -65,7 +65,7 @@ final class WorkerPart {
                     // It has connections of its own, as its leases cannot wait for anybody.
                     let poller = try VehiclePoller(
                         postgres, vehicles, seal: mail.seal, publish: { client.publish($0, $1, isState: true, on: loop) }, on: loop)
-                    poller.register(runtime)
+                    poller.register(runtime, on: loop)
                     poller.start(on: loop)
                     part.poller = poller
                 case "probe": ProbeWorker.register(runtime, pool: pool, on: loop)

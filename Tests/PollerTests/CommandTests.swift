@@ -62,7 +62,10 @@ import Testing
     @Test func `what is no command, or for another poller's car, is told so`() async throws {
         try await PollerWorld.run { world, loop in
             let poller = try world.poller(on: loop)
-            for (payload, code) in [("", "malformed"), ("[]", "malformed"), (#"{"car":"1","command":"resume"}"#, "malformed"), (#"{"car":1,"command":"wake"}"#, "malformed"), (#"{"car":1}"#, "malformed"), (#"{"car":1,"command":"resume"}"#, "no_worker")] {
+            for (payload, code) in [
+                ("", "malformed"), ("[]", "malformed"), (#"{"car":"1","command":"resume"}"#, "malformed"), (#"{"car":1,"command":"wake"}"#, "malformed"),
+                (#"{"car":1}"#, "malformed"), (#"{"car":1,"command":"resume"}"#, "no_worker"),
+            ] {
                 do throws(Refusal) {
                     _ = try await poller.command(Array(payload.utf8), on: loop)
                     Issue.record("\(payload) was obeyed")

@@ -157,12 +157,10 @@ import Testing
             try await world.login()
             let car = world.car()
             world.options.onlineSeconds = 0.1
-            final class Hand { var ahead: Int64 = 0 }
-            let hand = Hand()
-            let sleeper = try world.poller(nowNs: { Clock.monotonicNs + hand.ahead }, on: loop)
+            let sleeper = try world.poller(on: loop)
             try await eventually("polls", on: loop) { world.cloud.counters.requests(.vehicleData) > 2 }
             let number = try #require(try await world.number(car))
-            // Its clock says that it was away; another takes the car under a new epoch.
+            // While it slept another has taken the car under a new epoch.
             try await world.run("UPDATE heliograph.car_memory SET poller = 'other', epoch = epoch + 1")
             try await world.run("INSERT INTO heliograph.poller (id, seen_at) VALUES ('other', now() + interval '1 hour')")
             let version = try await world.int("SELECT version FROM heliograph.car_memory")
@@ -172,7 +170,6 @@ import Testing
             #expect(world.cloud.counters.requests(.vehicleData) == asked)
             #expect(try await world.int("SELECT version FROM heliograph.car_memory WHERE car = \(number)") == version)
             #expect(try await world.text("SELECT poller FROM heliograph.car_memory") == "other")
-            // While its beats are old nothing is asked, whatever is due.
             try await world.run("DELETE FROM heliograph.poller WHERE id = 'other'")
             try await eventually("polls again", on: loop) { world.cloud.counters.requests(.vehicleData) > asked }
             #expect(try await world.int("SELECT epoch FROM heliograph.car_memory") >= 3)

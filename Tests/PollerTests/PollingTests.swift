@@ -8,11 +8,11 @@ import Testing
 @testable import Workers
 
 @Suite(.timeLimit(.minutes(3))) struct PollingTests {
-    private static let quick: (inout VehicleOptions) -> Void = {
-        $0.onlineSeconds = 0.2
-        $0.drivingSeconds = 0.2
-        $0.backoffInitialSeconds = 0.05
-        $0.backoffMaxSeconds = 0.2
+    private static func quick(_ options: inout VehicleOptions) {
+        options.onlineSeconds = 0.2
+        options.drivingSeconds = 0.2
+        options.backoffInitialSeconds = 0.05
+        options.backoffMaxSeconds = 0.2
     }
 
     @Test func `from the list to rows, journal and published state`() async throws {
@@ -23,7 +23,9 @@ import Testing
             let driving = world.car(PollerWorld.driving)
             try await world.run("INSERT INTO heliograph.geofence (name, latitude, longitude, radius_m) VALUES ('home', 30.2741, 120.1551, 400)")
             _ = try world.poller(on: loop)
-            try await eventually("positions of a drive", on: loop) { try await world.int("SELECT count(*) FROM heliograph.position WHERE drive IS NOT NULL") > 5 }
+            try await eventually("positions of a drive", on: loop) {
+                try await world.int("SELECT count(*) FROM heliograph.position WHERE drive IS NOT NULL") > 5
+            }
             let (still, moving) = (try #require(try await world.number(parked)), try #require(try await world.number(driving)))
             try await eventually("both states", on: loop) { world.view(still)?["state"] == "online" && world.view(moving)?["state"] == "driving" }
             #expect(world.view(still)?["geofence"] == "home")
@@ -113,7 +115,9 @@ import Testing
             let car = world.car(PollerWorld.driving)
             _ = try world.poller(on: loop)
             try await eventually("a drive", on: loop) { try await world.int("SELECT count(*) FROM heliograph.position WHERE drive IS NOT NULL") > 2 }
-            let faults: [CloudFault] = [.truncated, .cut, .cutInBody, .text("<html>"), .status(502), .gatewayTimeout, .hang(seconds: 2), .status(540), .slowTimeout]
+            let faults: [CloudFault] = [
+                .truncated, .cut, .cutInBody, .text("<html>"), .status(502), .gatewayTimeout, .hang(seconds: 2), .status(540), .slowTimeout,
+            ]
             for fault in faults { world.cloud.faults.add(fault, car: car.id, endpoint: .vehicleData) }
             try await eventually("all of them", seconds: 60, on: loop) { world.cloud.faults.isEmpty }
             let before = try await world.int("SELECT count(*) FROM heliograph.position")
@@ -136,7 +140,9 @@ import Testing
             let before = cars.map { world.cloud.counters.requests(.vehicleData, car: $0.id) }
             let asked = world.cloud.counters.requests(.vehicleData, car: slow.id)
             let begin = Clock.monotonicNs
-            try await eventually("the others go on", on: loop) { zip(cars, before).allSatisfy { world.cloud.counters.requests(.vehicleData, car: $0.id) > $1 + 8 } }
+            try await eventually("the others go on", on: loop) {
+                zip(cars, before).allSatisfy { world.cloud.counters.requests(.vehicleData, car: $0.id) > $1 + 8 }
+            }
             #expect(Clock.monotonicNs - begin < 6_000_000_000)
             #expect(world.cloud.counters.requests(.vehicleData, car: slow.id) == asked, "one request at a time")
             await world.stop(poller, on: loop)
@@ -183,8 +189,9 @@ import Testing
     }
 
     @Test func `a car whose id changes is found again, one that goes is left alone, one that comes is asked`() async throws {
-        try await PollerWorld.run { world, loop in
+        try await PollerWorld.run(speed: 10) { world, loop in
             Self.quick(&world.options)
+            world.options.onlineSeconds = 2
             world.options.listSeconds = 0.5
             try await world.login()
             let car = world.car()
@@ -202,7 +209,8 @@ import Testing
             #expect(try await world.text("SELECT is_gone::text FROM heliograph.car WHERE tesla_id = \(leaving.id)") == "true")
             try await eventually("the new car", on: loop) { world.cloud.counters.requests(.vehicleData, car: coming.id) > 0 }
             try await eventually("given up", on: loop) {
-                try await world.int("SELECT count(*) FROM heliograph.car_memory AS m JOIN heliograph.car AS c ON c.number = m.car WHERE c.is_gone AND m.poller IS NULL") == 1
+                try await world.int(
+                    "SELECT count(*) FROM heliograph.car_memory AS m JOIN heliograph.car AS c ON c.number = m.car WHERE c.is_gone AND m.poller IS NULL") == 1
             }
             #expect(try await world.int("SELECT count(*) FROM heliograph.car") == 3)
         }

@@ -109,7 +109,10 @@ import Testing
 
     @Test func `a token file is two tokens, or nothing`() {
         #expect(TokenPair(json: Array(#"{"access_token":"a","refresh_token":"b","x":1}"#.utf8)) == TokenPair(access: "a", refresh: "b"))
-        for text in ["", "{}", #"{"access_token":"a"}"#, #"{"access_token":1,"refresh_token":"b"}"#, #"{"access_token":"a b","refresh_token":"b"}"#, #"{"access_token":"a\nX: 1","refresh_token":"b"}"#, "[1]"] {
+        for text in [
+            "", "{}", #"{"access_token":"a"}"#, #"{"access_token":1,"refresh_token":"b"}"#, #"{"access_token":"a b","refresh_token":"b"}"#,
+            #"{"access_token":"a\nX: 1","refresh_token":"b"}"#, "[1]",
+        ] {
             #expect(TokenPair(json: Array(text.utf8)) == nil, "\(text)")
         }
     }
@@ -157,9 +160,14 @@ import Testing
 
     @Test func `what the stream says is told apart`() {
         let cases: [(String, StreamMessage)] = [
-            (#"{"msg_type":"control:hello","connection_timeout":0}"#, .hello), (#"{"msg_type":"data:update","tag":"12","value":"1,2"}"#, .update(tag: "12", value: "1,2")),
-            (#"{"msg_type":"data:update","tag":12,"value":"1,2"}"#, .update(tag: "12", value: "1,2")), (#"{"msg_type":"data:update","tag":"12","value":5}"#, .other),
-            (#"{"msg_type":"data:error","tag":"1","error_type":"vehicle_disconnected","value":"v"}"#, .error(tag: "1", kind: "vehicle_disconnected", value: "v")),
+            (#"{"msg_type":"control:hello","connection_timeout":0}"#, .hello),
+            (#"{"msg_type":"data:update","tag":"12","value":"1,2"}"#, .update(tag: "12", value: "1,2")),
+            (#"{"msg_type":"data:update","tag":12,"value":"1,2"}"#, .update(tag: "12", value: "1,2")),
+            (#"{"msg_type":"data:update","tag":"12","value":5}"#, .other),
+            (
+                #"{"msg_type":"data:error","tag":"1","error_type":"vehicle_disconnected","value":"v"}"#,
+                .error(tag: "1", kind: "vehicle_disconnected", value: "v")
+            ),
             (#"{"msg_type":"data:error"}"#, .error(tag: nil, kind: "", value: "")), ("{", .other), ("[]", .other), (#"{"msg_type":1}"#, .other),
         ]
         for (text, message) in cases { #expect(StreamMessage(Array(text.utf8)) == message, "\(text)") }

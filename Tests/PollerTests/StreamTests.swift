@@ -30,7 +30,9 @@ import Testing
 
     private static let value = "1767225601123,31,7671.3,67,8,181,30.27412,120.15512,12,D,205,187,180"
     private static func update(_ value: String, tag: String = "77") -> String { #"{"msg_type":"data:update","tag":"\#(tag)","value":"\#(value)"}"# }
-    private static func error(_ kind: String, _ value: String) -> String { #"{"msg_type":"data:error","tag":"77","error_type":"\#(kind)","value":"\#(value)"}"# }
+    private static func error(_ kind: String, _ value: String) -> String {
+        #"{"msg_type":"data:error","tag":"77","error_type":"\#(kind)","value":"\#(value)"}"#
+    }
 
     /// The token of a subscription; nil: it is none.
     private static func token(_ text: String?) -> String? {
@@ -204,7 +206,9 @@ import Testing
             world.cloud.streamFaults.add(.invalidToken, car: car.id)
             try await eventually("another token", seconds: 40, on: loop) { world.cloud.tokens.refreshes == 1 }
             let later = try await world.int("SELECT count(*) FROM heliograph.position WHERE is_streamed")
-            try await eventually("frames again", seconds: 40, on: loop) { try await world.int("SELECT count(*) FROM heliograph.position WHERE is_streamed") > later + 10 }
+            try await eventually("frames again", seconds: 40, on: loop) {
+                try await world.int("SELECT count(*) FROM heliograph.position WHERE is_streamed") > later + 10
+            }
             #expect(world.cloud.tokens.refreshes == 1)
             #expect(poller.counters.frames > 40)
             #expect(try await world.int("SELECT count(*) FROM heliograph.vehicle_journal WHERE kind = 3") > 40)
@@ -227,7 +231,9 @@ import Testing
             for fault in faults { world.cloud.streamFaults.add(fault, car: car.id) }
             try await eventually("all of them", seconds: 40, on: loop) { world.cloud.streamFaults.isEmpty }
             let before = try await world.int("SELECT count(*) FROM heliograph.position WHERE is_streamed")
-            try await eventually("frames again", seconds: 40, on: loop) { try await world.int("SELECT count(*) FROM heliograph.position WHERE is_streamed") > before + 5 }
+            try await eventually("frames again", seconds: 40, on: loop) {
+                try await world.int("SELECT count(*) FROM heliograph.position WHERE is_streamed") > before + 5
+            }
             #expect(try await world.int("SELECT count(*) FROM heliograph.drive") == 1)
             #expect(try await world.int("SELECT count(*) - count(DISTINCT recorded_at) FROM heliograph.position") == 0)
         }

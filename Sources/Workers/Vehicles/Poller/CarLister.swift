@@ -5,9 +5,10 @@ import Reactor
 
 /// Keeps `heliograph.car` as the accounts' lists of products say: cars come, change their ids, and go.
 final class CarLister {
-    /// Many cars may ask for the list of their account at the same time; it is not read more often than this.
-    private static let leastNs: Int64 = 20_000_000_000
+    /// Many cars may ask for the list of their account at the same time; it is not read more often than this, s.
+    private static let leastSeconds = 20.0
 
+    private let leastNs: Int64
     private let pool: PostgresPool
     private let service: CarService
     private let accounts: VehicleAccounts
@@ -25,7 +26,8 @@ final class CarLister {
         case failed(CarService.Outcome)
     }
 
-    init(_ pool: PostgresPool, _ service: CarService, _ accounts: VehicleAccounts) {
+    init(_ pool: PostgresPool, _ service: CarService, _ accounts: VehicleAccounts, _ options: VehicleOptions) {
+        leastNs = Int64(min(Self.leastSeconds, options.listSeconds) * 1e9)
         self.pool = pool
         self.service = service
         self.accounts = accounts
@@ -35,7 +37,7 @@ final class CarLister {
     func list(_ number: Int64, on loop: isolated EventLoop) async -> Result {
         if let run = runs[number] {
             if run.result == nil { await withUnsafeContinuation { runs[number]?.waiters.append($0) } }
-            if let run = runs[number], let result = run.result, Clock.monotonicNs - run.atNs < Self.leastNs { return result }
+            if let run = runs[number], let result = run.result, Clock.monotonicNs - run.atNs < leastNs { return result }
         }
         runs[number] = Run(result: nil, atNs: Clock.monotonicNs)
         let result = await read(number, on: loop)

@@ -76,7 +76,9 @@ final class CarLoop {
 
     func post(_ item: CarMailbox.Item, on loop: isolated EventLoop) {
         guard !isStopping, mailbox.append(item) else {
-            if case .command(_, let reply) = item { reply.finish(.failure(CommandRefusal(message: isStopping ? "the poller is stopping" : "too many commands"))) }
+            if case .command(_, let reply) = item {
+                reply.finish(.failure(CommandRefusal(message: isStopping ? "the poller is stopping" : "too many commands")))
+            }
             return
         }
         guard !isTurning else { return }
@@ -84,10 +86,15 @@ final class CarLoop {
         loop.spawn { await self.turn(on: loop) }
     }
 
-    /// Comes to rest in order: no more questions; what has come in is written.
-    func stop(on loop: isolated EventLoop) async {
+    /// No more questions, and nothing more comes in.
+    func quiet(on loop: isolated EventLoop) {
         isStopping = true
         quieten(on: loop)
+    }
+
+    /// Comes to rest in order: what has come in is written.
+    func stop(on loop: isolated EventLoop) async {
+        quiet(on: loop)
         while isTurning { await withUnsafeContinuation { restWaiters.append($0) } }
     }
 

@@ -58,8 +58,6 @@ final class CarService {
 
     /// Asks once, and once more with another token where the first was refused. `onRequest` is told before each request.
     func get(_ what: What, _ account: VehicleAccount, onRequest: () -> Void = {}, on loop: isolated EventLoop) async -> Outcome {
-        await gate.enter()
-        defer { gate.leave() }
         var refused: Int64?
         while true {
             guard !Task.isCancelled else { return .cancelled }
@@ -69,7 +67,7 @@ final class CarService {
             let request = FetchRequest(
                 "GET", hosts.api + what.path, headers: [("Authorization", "Bearer \(token.text)"), ("Accept", "application/json")],
                 deadlineMs: options.deadlineMs, maxBytes: Self.maxAnswer, wantedFields: ["retry-after"])
-            switch await fetcher.send(request, on: loop) {
+            switch await send(request, on: loop) {
             case .failure(let failure):
                 if failure.kind == .cancelled { return .cancelled }
                 counters.lost += 1
@@ -83,6 +81,13 @@ final class CarService {
                 return .answer(status: answer.status, body: answer.body, retryAfter: answer["retry-after"].flatMap { Self.seconds($0) })
             }
         }
+    }
+
+    /// Not before there is room; what waits for tokens takes no room.
+    private func send(_ request: FetchRequest, on loop: isolated EventLoop) async -> Result<FetchAnswer, FetchFailure> {
+        await gate.enter()
+        defer { gate.leave() }
+        return await fetcher.send(request, on: loop)
     }
 
     private func count(_ what: What) {

@@ -12,6 +12,8 @@ final class VehicleAccount {
     private let store: TokenStore
     private let fetcher: Fetcher
     private let options: VehicleOptions
+    /// Renewals of all accounts under way: each has a connection for as long as the service takes.
+    private let gate: RequestGate
     private let now: () -> Timestamp
 
     private(set) var tokens: TokenPair?
@@ -40,11 +42,12 @@ final class VehicleAccount {
     private static let lockWaits = 60
     private static let lockWaitNs: Int64 = 250_000_000
 
-    init(_ number: Int64, _ store: TokenStore, _ fetcher: Fetcher, _ options: VehicleOptions, now: @escaping () -> Timestamp) {
+    init(_ number: Int64, _ store: TokenStore, _ fetcher: Fetcher, _ options: VehicleOptions, _ gate: RequestGate, now: @escaping () -> Timestamp) {
         self.number = number
         self.store = store
         self.fetcher = fetcher
         self.options = options
+        self.gate = gate
         self.now = now
     }
 
@@ -71,8 +74,8 @@ final class VehicleAccount {
     /// What a request may use. nil: nothing now; the account is signed out, or its tokens cannot be renewed at the moment.
     func token(on loop: isolated EventLoop) async -> (text: String, rotation: Int64)? {
         guard fault == nil else { return nil }
-        if isExpired { _ = await renew(on: loop) }
-        guard fault == nil, !isExpired, let tokens else { return nil }
+        if isUseless { _ = await renew(on: loop) }
+        guard fault == nil, !isUseless, let tokens else { return nil }
         return (tokens.access, rotation)
     }
 
@@ -102,7 +105,8 @@ final class VehicleAccount {
         return now().microseconds >= tokensAt.microseconds + life / 4 * 3
     }
 
-    private var isExpired: Bool { expiresAt.map { now() >= $0 } ?? false }
+    /// Its time is over, or the service has refused it.
+    private var isUseless: Bool { refusedRotation == rotation || expiresAt.map { now() >= $0 } ?? false }
 
     // MARK: Renewal
 
@@ -124,6 +128,8 @@ final class VehicleAccount {
     }
 
     private func renewAlone(on loop: isolated EventLoop) async {
+        await gate.enter()
+        defer { gate.leave() }
         for _ in 0..<Self.lockWaits {
             do {
                 switch try await attempt(on: loop) {

@@ -9,6 +9,7 @@ final class VehicleAccounts {
     private let fetcher: Fetcher
     private let options: VehicleOptions
     private let now: () -> Timestamp
+    private let gate = RequestGate(most: 2)
     private(set) var all: [Int64: VehicleAccount] = [:]
     /// Told with the number of the account that has changed.
     var onChange: (Int64) -> Void = { _ in }
@@ -40,7 +41,7 @@ final class VehicleAccounts {
     }
 
     private func add(_ number: Int64) -> VehicleAccount {
-        let account = VehicleAccount(number, store, fetcher, options, now: now)
+        let account = VehicleAccount(number, store, fetcher, options, gate, now: now)
         account.onChange = { [weak self] in self?.onChange(number) }
         all[number] = account
         return account

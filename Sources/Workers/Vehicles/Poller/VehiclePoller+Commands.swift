@@ -1,16 +1,14 @@
 import Bytes
 import Protocol
-import Reactor
+public import Reactor
 
 /// Requests of the API to the poller that has a car: `{"car":number,"command":"suspend"|"resume"}`. Answered `{}`; refused as `failed` with the
 /// spec's words, as `malformed`, or as `noWorker` where another poller has the car now.
 extension VehiclePoller {
     /// Serves `VehicleNames.command(id)`.
-    public func register(_ runtime: WorkerRuntime) {
-        runtime.onRequest(VehicleNames.command(id)) { [weak self] loop, payload in
-            guard let self else { throw Refusal(.stopping, "the poller is stopping") }
-            return try await self.command(payload, on: loop)
-        }
+    public func register(_ runtime: WorkerRuntime, on loop: isolated EventLoop) {
+        let mine = LoopBound(self, on: loop)
+        runtime.onRequest(VehicleNames.command(id)) { loop, payload in try await mine.value(on: loop).command(payload, on: loop) }
     }
 
     func command(_ payload: [UInt8], on loop: isolated EventLoop) async throws(Refusal) -> [UInt8] {

@@ -24,6 +24,7 @@ public final class VehiclePoller {
     private var areFencesOld = true
     private var isStopping = false
     private var isRunning = false
+    private var isFollowing = false
     private var hasFailed = false
 
     /// A pool each for what must not wait for the others.
@@ -61,7 +62,7 @@ public final class VehiclePoller {
         pools = Pools(
             leases: PostgresPool(quick, size: 1, name: "vehicle leases", on: loop),
             // A renewal has one for as long as the service takes to answer.
-            accounts: PostgresPool(config, size: 3, name: "vehicle accounts", on: loop),
+            accounts: PostgresPool(config, size: 4, name: "vehicle accounts", on: loop),
             logbook: PostgresPool(config, size: 2, name: "vehicle logbook", on: loop))
         var fetchOptions = FetchOptions()
         fetchOptions.caFile = options.caFile
@@ -73,7 +74,7 @@ public final class VehiclePoller {
         let service = CarService(fetcher, options, now: now)
         let accounts = VehicleAccounts(store, fetcher, options, now: now)
         let logbook = Logbook(pools.logbook, holder: leases.id, now: now)
-        parts = PollerParts(options, service, CarLister(pools.accounts, service, accounts), accounts, logbook, leases, now: now, publish: publish)
+        parts = PollerParts(options, service, CarLister(pools.accounts, service, accounts, options), accounts, logbook, leases, now: now, publish: publish)
     }
 
     /// Its name in the database, and in `VehicleNames.command`.
@@ -103,6 +104,7 @@ public final class VehiclePoller {
         isStopping = true
         listener?.close()
         let resting = Array(cars.values)
+        for car in resting { car.quiet(on: loop) }
         for car in resting { await car.stop(on: loop) }
         await parts.logbook.close(on: loop)
         do throws(PostgresError) {
@@ -132,12 +134,31 @@ public final class VehiclePoller {
             do throws(PostgresError) {
                 let beat = try await parts.leases.beat()
                 hasFailed = false
-                if !isStopping { try await follow(beat, on: loop) }
+                // What follows from a beat may take its time: the next one does not wait for it.
+                if !isStopping, !isFollowing {
+                    isFollowing = true
+                    Self.follow(beat, self, on: loop)
+                }
             } catch {
-                if !hasFailed, !isStopping { Log.warning("vehicle poller: no beat; tried again", ["error": error.description]) }
-                hasFailed = true
+                tell(error)
             }
             await loop.sleep(ns: Int64(options.beatMs) * 1_000_000)
+        }
+    }
+
+    private func tell(_ error: PostgresError) {
+        if !hasFailed, !isStopping { Log.warning("vehicle poller: the database does not answer; tried again", ["error": error.description]) }
+        hasFailed = true
+    }
+
+    private static func follow(_ beat: CarLeases.Beat, _ poller: VehiclePoller, on loop: isolated EventLoop) {
+        loop.spawn {
+            do throws(PostgresError) {
+                try await poller.follow(beat, on: loop)
+            } catch {
+                poller.tell(error)
+            }
+            poller.isFollowing = false
         }
     }
 
