@@ -196,7 +196,8 @@ import Testing
 
     @Test func theFleetAsksOnceASecond() async throws {
         try await withLogbook { world, loop in
-            #expect(try await world.text("SELECT concat_ws(' ', per_second, burst) FROM heliograph.job_limit WHERE kind = 'vehicles.geocode'") == "1 1")
+            let limit = try await world.text("SELECT concat_ws(' ', per_second, burst) FROM heliograph.job_limit WHERE kind = 'vehicles.geocode'")
+            #expect(limit == "1 1")
         }
     }
 }

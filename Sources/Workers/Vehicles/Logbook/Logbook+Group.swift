@@ -141,7 +141,7 @@ extension Logbook {
         var found: [ObjectIdentifier: [UInt8]] = [:]
         for row in 0..<rows.count {
             guard let entry = firsts[try rows.int64(row, 0)] else { continue }
-            found[ObjectIdentifier(entry)] = Array(try rows.utf8(row, 1))
+            found[ObjectIdentifier(entry)] = Array(try rows.string(row, 1).utf8)
         }
         return found
     }
