@@ -8,7 +8,8 @@ extension Settings {
         Setting(name: "AMAP_API_KEY", fallback: "", meaning: "key for amap; empty: amap is not asked", isSecret: true),
         Setting(name: "NOMINATIM_URL", fallback: "", meaning: "nominatim to ask; empty: OpenStreetMap's, where nominatim is the provider"),
         Setting(
-            name: "HELIOGRAPH_GEOCODING_LANGUAGE", fallback: GeocodingSettings.usualLanguages, meaning: "languages of nominatim's addresses, as Accept-Language"),
+            name: "HELIOGRAPH_GEOCODING_LANGUAGE", fallback: GeocodingSettings.usualLanguages, meaning: "languages of nominatim's addresses, as Accept-Language"
+        ),
     ]
 
     /// Called where settings are read: a mistake in them is told at start.

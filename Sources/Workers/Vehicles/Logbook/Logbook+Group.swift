@@ -87,8 +87,10 @@ extension Logbook {
                 outcome.foundCommitted.append(entry)
                 continue
             }
-            var car = cars[entry.car] ?? CarMemory.Written(
-                car: entry.car, memory: [], view: [], notBefore: entry.notBefore, version: row.version, requests: 0, open: row.open)
+            var car =
+                cars[entry.car]
+                ?? CarMemory.Written(
+                    car: entry.car, memory: [], view: [], notBefore: entry.notBefore, version: row.version, requests: 0, open: row.open)
             car.version += 1
             car.memory = entry.memory
             car.view = entry.view
