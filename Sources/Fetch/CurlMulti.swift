@@ -35,7 +35,12 @@ final class CurlMulti {
     }
 
     /// Its handles must have been removed before.
-    deinit { curl_multi_cleanup(multi) }
+    deinit {
+        // Connections that close now tell nobody.
+        _ = hg_curl_multi_set_socket(multi, nil)
+        _ = hg_curl_multi_set_timer(multi, nil)
+        curl_multi_cleanup(multi)
+    }
 
     func add(_ handle: UnsafeMutableRawPointer) -> Bool {
         guard !isClosed, curl_multi_add_handle(multi, handle) == CURLM_OK else { return false }

@@ -10,15 +10,17 @@ struct Heliograph {
           up [--demo] [--port N] [--data DIR]      everything in one process, with a private PostgreSQL where DATABASE_URL is not set
           broker [--name N] [--bind W,T]           one broker
           api [--port N]                           one API node
-          worker [names…] [--slots N]              workers in one process: telemetry, prediction, upkeep, mail, geocode, probe (none: all)
+          worker [names…] [--slots N]              workers in one process: telemetry, prediction, upkeep, mail, geocode, vehicles, probe (none: all)
           jobs list|show|why|retry|cancel|discard|enqueue|replay|stats|queues|pause|resume|limit|schedule|audit … [--json]
           db migrate|status
+          vehicles login --name NAME [--token-file F] | vehicles list   accounts of cars; tokens from the file or standard input
           vehicles rebuild --car N [--since T] [--dry-run] [--take]   derive its rows again from what it had said
           user add NAME [--role admin]             the password is read from standard input
           token new --scope ingest|admin
           keys new broker|NAME [--role api|worker|tool] | keys rotate
           simulate charging [--speed X] [--url U] [--file F] [--meters N] [--step S] [--seed N] [--start T] [--for S]
           simulate devices [--speed X] [--url U] [--devices N] [--step S] [--seed N] [--login USER --password P] [--for S]
+          simulate vehicles [--port N] [--host H] [--cars N] [--lives day|random|driving] [--speed X] [--seed N]
           bench [names…]                           benchmarks; PEERS=1 measures the references too
           config                                   every setting: name, value, where it came from
         """

@@ -38,7 +38,8 @@ enum PartCommands {
         let database = try Database.existing(settings, data, name: "worker \(names.joined(separator: "+"))")
         let part = try await WorkerPart.start(
             names, bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep, mail: try MailSetup(settings, data),
-            geocoding: try settings.geocoding(), slots: try arguments.int("slots", 1...10_000), on: EventLoop(name: "worker"))
+            geocoding: try settings.geocoding(), vehicles: try settings.vehicles(), slots: try arguments.int("slots", 1...10_000), on: EventLoop(name: "worker")
+        )
         print("worker \(names.joined(separator: ", ")) ready")
         await StopSignal.wait()
         await part.stop()

@@ -15,7 +15,7 @@ struct Setting {
 
 /// All settings with their values and where each came from.
 struct Settings {
-    static let all = own + mail + vehicleLogbook
+    static let all = own + mail + vehicleLogbook + vehiclePoller
     private static let own: [Setting] = [
         Setting(name: "APP_ENV", fallback: "development", meaning: "development or production; production asks for tokens everywhere"),
         Setting(name: "DATABASE_URL", fallback: "", meaning: "PostgreSQL to use; empty: a private one under the data directory", isSecret: true),
@@ -61,6 +61,9 @@ struct Settings {
 
     subscript(_ name: String) -> String { values[name]?.value ?? Self.all.first { $0.name == name }?.fallback ?? "" }
     func origin(_ name: String) -> String { values[name]?.origin ?? "default" }
+
+    /// Sets a value that the program itself knows.
+    mutating func give(_ name: String, _ value: String, origin: String) { values[name] = (value, origin) }
 
     var isProduction: Bool { self["APP_ENV"] == "production" }
     var offset: UTCOffset { UTCOffset(self["HELIOGRAPH_UTC_OFFSET"]) ?? .beijing }
@@ -119,6 +122,7 @@ struct Settings {
         }
         try checkMail()
         _ = try geocoding()
+        _ = try vehicles()
         if isProduction, self["DATABASE_URL"].isEmpty { try fail("DATABASE_URL", "must be set where APP_ENV=production") }
         // Its value is not for messages.
         if !self["HELIOGRAPH_SECRET_KEY"].isEmpty, SecretKey.parse(self["HELIOGRAPH_SECRET_KEY"]) == nil {

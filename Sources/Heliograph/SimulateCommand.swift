@@ -3,13 +3,14 @@ import CLinux
 import Reactor
 import Simulation
 
-/// `heliograph simulate charging|devices`: plays stations or battery devices through the public intake of a running API.
+/// `heliograph simulate charging|devices`: plays stations or battery devices through the public intake of a running API; `vehicles` serves a vehicle cloud.
 enum SimulateCommand {
     static func run(_ arguments: Arguments, _ settings: Settings) async throws {
         switch arguments.words {
         case ["charging"]: try await charging(arguments, settings)
         case ["devices"]: try await devices(arguments, settings)
-        default: throw UsageError("usage: heliograph simulate charging|devices [options]")
+        case ["vehicles"]: try await VehicleSimulation.run(arguments)
+        default: throw UsageError("usage: heliograph simulate charging|devices|vehicles [options]")
         }
     }
 

@@ -32,10 +32,13 @@ enum UpCommand {
     }
 
     private static func serve(
-        _ arguments: Arguments, _ settings: Settings, _ data: DataDirectory, _ home: Home, _ database: Database, isDemo: Bool
+        _ arguments: Arguments, _ given: Settings, _ data: DataDirectory, _ home: Home, _ database: Database, isDemo: Bool
     ) async throws {
-        let secretKey = try SecretKey.find(settings, data)
+        let secretKey = try SecretKey.find(given, data)
         let token = isDemo ? try await Demo.prepare(data, database) : nil
+        // Before any worker: the tokens of the last start are worth nothing.
+        let vehicles = isDemo && DemoVehicles.isWanted(given) ? try await DemoVehicles.start(database, key: secretKey) : nil
+        let settings = vehicles.map { DemoVehicles.point(given, to: $0) } ?? given
         let context = ZMQContext()
         // inproc for the parts in here, ipc for workers and tools beside.
         let inside = BusEndpoint(work: "inproc://work", topics: "inproc://topics")
@@ -49,7 +52,7 @@ enum UpCommand {
             workers.append(
                 try await WorkerPart.start(
                     [name], bus: bus, postgres: database.config, settings: settings.prediction, upkeep: settings.upkeep, mail: mail,
-                    geocoding: try settings.geocoding(), on: EventLoop(name: name)))
+                    geocoding: try settings.geocoding(), vehicles: try settings.vehicles(), on: EventLoop(name: name)))
         }
         let api = try await APIPart.start(arguments, settings, bus: bus, postgres: database.config, home: home, secretKey: secretKey, isDemo: isDemo)
         announce(api, mail, isDemo: isDemo)
@@ -65,6 +68,7 @@ enum UpCommand {
         await api.stop()
         for worker in workers { await worker.stop() }
         await broker.stop()
+        await vehicles?.stop()
     }
 
     private static func announce(_ api: APIPart, _ mail: MailSetup, isDemo: Bool) {

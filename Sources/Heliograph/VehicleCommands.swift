@@ -2,12 +2,21 @@ import Bytes
 import Reactor
 import Workers
 
-/// `heliograph vehicles rebuild`.
+/// `heliograph vehicles rebuild`; the others are `VehicleAccountCommands`.
 enum VehicleCommands {
     static let switches: Set<String> = ["dry-run", "take"]
     private static let usage = "usage: heliograph vehicles rebuild --car N [--since T] [--dry-run] [--take]"
 
     static func run(_ arguments: Arguments, _ settings: Settings) async throws {
+        switch arguments.words.first {
+        case "login": try await VehicleAccountCommands.login(arguments, settings)
+        case "list": try await VehicleAccountCommands.list(arguments, settings)
+        case "rebuild": try await rebuild(arguments, settings)
+        default: throw UsageError("\(usage) | \(VehicleAccountCommands.usage)")
+        }
+    }
+
+    private static func rebuild(_ arguments: Arguments, _ settings: Settings) async throws {
         guard arguments.words == ["rebuild"] else { throw UsageError(usage) }
         try arguments.allow("car", "since", "dry-run", "take")
         guard let car = try arguments.int("car", 1...Int.max) else { throw UsageError(usage) }

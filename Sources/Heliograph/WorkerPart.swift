@@ -7,13 +7,14 @@ import ZeroMQ
 
 /// Workers on one loop: the named ones share a bus client and a pool.
 final class WorkerPart {
-    static let names = ["telemetry", "battery", "prediction", "upkeep", "mail", "geocode", "probe"]
+    static let names = ["telemetry", "battery", "prediction", "upkeep", "mail", "geocode", "vehicles", "probe"]
 
     let runtime: WorkerRuntime
     private let pool: PostgresPool
     private var closers: [() -> Void] = []
     private var upkeep: UpkeepWorker?
     private var sender: (any MailSender)?
+    private var poller: VehiclePoller?
 
     private init(_ runtime: WorkerRuntime, _ pool: PostgresPool) {
         self.runtime = runtime
@@ -22,7 +23,7 @@ final class WorkerPart {
 
     static func start(
         _ names: [String], bus: Bus, postgres: PostgresConfig, settings: PredictionSettings, upkeep: UpkeepOptions = UpkeepOptions(), mail: MailSetup,
-        geocoding: GeocodingSettings = GeocodingSettings(), slots: Int? = nil, on loop: EventLoop
+        geocoding: GeocodingSettings = GeocodingSettings(), vehicles: VehicleOptions = VehicleOptions(), slots: Int? = nil, on loop: EventLoop
     ) async throws -> LoopBound<WorkerPart> {
         try await loop.run { loop in
             let title = names.joined(separator: "+")
@@ -60,6 +61,13 @@ final class WorkerPart {
                     let fetcher = try Fetcher(on: loop)
                     GeocodeWorker(pool, geocoding, get: GeocodeWorker.get(fetcher, on: loop)).register(runtime, on: loop)
                     part.closers.append { fetcher.close() }
+                case "vehicles":
+                    // It has connections of its own, as its leases cannot wait for anybody.
+                    let poller = try VehiclePoller(
+                        postgres, vehicles, seal: mail.seal, publish: { client.publish($0, $1, isState: true, on: loop) }, on: loop)
+                    poller.register(runtime, on: loop)
+                    poller.start(on: loop)
+                    part.poller = poller
                 case "probe": ProbeWorker.register(runtime, pool: pool, on: loop)
                 default: throw UsageError("no worker is called '\(name)'; there are \(Self.names.joined(separator: ", "))")
                 }
@@ -70,6 +78,7 @@ final class WorkerPart {
     }
 
     func stop(on loop: isolated EventLoop) async {
+        await poller?.stop(on: loop)
         for close in closers { close() }
         await upkeep?.stop(on: loop)
         await runtime.stop(on: loop)

@@ -4,7 +4,7 @@ import HTTP
 import Reactor
 import Testing
 
-@testable import API
+@testable import Edge
 
 @Suite struct ExchangeTests {
     @Test func pipelinedRequestsAreAnsweredInOrderWhateverTheirKind() async throws {

@@ -2,7 +2,7 @@ import HTTP
 import Reactor
 import Testing
 
-@testable import API
+@testable import Edge
 
 @Suite struct HubTests {
     private static func payload(_ text: String) -> [UInt8] { Array(text.utf8) }

@@ -1,7 +1,7 @@
 import Reactor
 import Testing
 
-@testable import API
+@testable import Edge
 
 /// What must never be taken for a request, over real sockets: refused, closed, and nothing behind it is served.
 @Suite struct RefusalTests {

@@ -3,7 +3,7 @@ import HTTP
 import Reactor
 import Testing
 
-@testable import API
+@testable import Edge
 
 @Suite struct StaticFilesTests {
     /// A directory with a few files, removed when it goes.

@@ -1,7 +1,7 @@
 import Reactor
 import Testing
 
-@testable import API
+@testable import Edge
 
 @Suite struct StreamTests {
     @Test func streamsArriveWholeAndTheConnectionGoesOn() async throws {

@@ -2,7 +2,7 @@ import HTTP
 import Reactor
 import Testing
 
-@testable import API
+@testable import Edge
 
 /// A WebSocket client on a test socket.
 final class TestSocket {

@@ -1,8 +1,9 @@
+import API
 import Bytes
 import HTTP
 import Reactor
 
-@testable import API
+@testable import Edge
 
 /// Runs a test's body on a loop of its own.
 func onLoop(_ body: @Sendable (isolated EventLoop) async throws -> Void) async throws {

@@ -110,7 +110,9 @@ final class Conversation {
 
     /// Becomes a WebSocket; false when the client asked for something else.
     func upgrade() async -> Bool {
-        guard let (head, _) = await request(), let line = head.split(separator: "\r\n").first(where: { $0.hasPrefix("Sec-WebSocket-Key: ") }) else { return false }
+        guard let (head, _) = await request(), let line = head.split(separator: "\r\n").first(where: { $0.hasPrefix("Sec-WebSocket-Key: ") }) else {
+            return false
+        }
         let accept = WebSocketHandshake.accept(key: String(line.dropFirst(19)))
         send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \(accept)\r\n\r\n")
         return true

@@ -34,9 +34,10 @@ final class TLSFront {
         posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
         posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
         let python = "/usr/bin/python3"
-        let argv: [UnsafeMutablePointer<CChar>?] =
-            [python, projectRoot + "/Tests/PollerTests/tls_front.py", directory, "\(port)"].map { strdup($0) } + [nil]
-        let envp: [UnsafeMutablePointer<CChar>?] = ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"].map { strdup($0) } + [nil]
+        let command: [String] = [python, projectRoot + "/Tests/PollerTests/tls_front.py", directory, "\(port)"]
+        let environment: [String] = ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"]
+        let argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+        let envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         defer { for text in argv + envp { free(text) } }
         var pid: pid_t = 0
         let failed = posix_spawn(&pid, python, &actions, nil, argv, envp)

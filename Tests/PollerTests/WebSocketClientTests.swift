@@ -130,7 +130,8 @@ import Testing
 
     @Test func `a message over the bound, a masked frame and a broken connection end it`() async throws {
         let sent: [[UInt8]] = [
-            WebSocketFrame.encode(.text, [UInt8](repeating: 0x61, count: 2_000)), WebSocketFrame.text("x", mask: 7), [0xC1, 0x00], WebSocketFrame.encode(.text, [0xFF]),
+            WebSocketFrame.encode(.text, [UInt8](repeating: 0x61, count: 2_000)), WebSocketFrame.text("x", mask: 7), [0xC1, 0x00],
+            WebSocketFrame.encode(.text, [0xFF]),
         ]
         try await onLoop { loop in
             let fetcher = try Fetcher(on: loop)

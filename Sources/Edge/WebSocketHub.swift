@@ -182,7 +182,7 @@ public final class WebSocketHub: WebSocketHandler {
         }
     }
 
-    static func patterns(_ request: Request) throws(APIError) -> [TopicPattern] {
+    package static func patterns(_ request: Request) throws(APIError) -> [TopicPattern] {
         var patterns: [TopicPattern] = []
         for name in try request.text("topics")?.split(separator: ",") ?? [] {
             guard let pattern = TopicPattern(String(name)) else { throw .invalid("topics", "no such topic pattern: \(name.prefix(40))") }

@@ -111,6 +111,11 @@ public final class WebSocket {
         connection.markDirty()
     }
 
+    /// Cuts the connection at the end of this tick without a word, as a failing network does.
+    package func cut() {
+        if !isEnded { connection.server.closeLater(connection) }
+    }
+
     // MARK: Receiving
 
     func take(_ bytes: UnsafeBufferPointer<UInt8>) {

@@ -2,6 +2,9 @@ import CLinux
 
 /// A client's address as `accept4` gave it; text is made when asked for.
 public struct PeerAddress: Sendable {
+    /// What comes before an IPv4 address mapped into IPv6 (RFC 4291 §2.5.5.2).
+    private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+
     private var storage = sockaddr_in6()
 
     init(_ address: sockaddr_in6) { storage = address }
@@ -25,12 +28,12 @@ public struct PeerAddress: Sendable {
     }
 
     /// The address as 16 bytes; IPv4 is mapped (RFC 4291 §2.5.5.2).
-    var octets: [UInt8] {
+    package var octets: [UInt8] {
         withUnsafePointer(to: storage) { pointer in
             let raw = UnsafeRawPointer(pointer)
             if Int32(pointer.pointee.sin6_family) == AF_INET {
                 let v4 = raw.loadUnaligned(as: sockaddr_in.self).sin_addr
-                return AddressRange.mapped + withUnsafeBytes(of: v4) { Array($0) }
+                return Self.mapped + withUnsafeBytes(of: v4) { Array($0) }
             }
             return withUnsafeBytes(of: pointer.pointee.sin6_addr) { Array($0) }
         }

@@ -12,7 +12,7 @@ public final class Request {
     /// Who asks, once a route group's check has found out.
     public var principal: (any Sendable)?
 
-    let startNs: Int64
+    package let startNs: Int64
     var match: Router.Match = .notFound
     private let number: UInt64
     private var cachedQuery: Query?

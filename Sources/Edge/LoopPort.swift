@@ -1,16 +1,16 @@
-import Reactor
+package import Reactor
 
 /// What a connection needs of its loop, as plain closures that were formed in the loop's isolation and never leave it.
 ///
 /// With them the server's objects can be used from synchronous and asynchronous code on the loop alike.
-struct LoopPort {
-    let nowNs: () -> Int64
-    let watch: (Int32, EventLoop.Readiness, @escaping EventLoop.Handler) -> EventLoop.Watch
-    let update: (EventLoop.Watch, EventLoop.Readiness) -> Void
-    let unwatch: (EventLoop.Watch) -> Void
-    let atEndOfTick: (@escaping () -> Void) -> Void
-    let after: (Int64, @escaping () -> Void) -> Void
-    let every: (Int64, @escaping () -> Bool) -> Void
+package struct LoopPort {
+    package let nowNs: () -> Int64
+    package let watch: (Int32, EventLoop.Readiness, @escaping EventLoop.Handler) -> EventLoop.Watch
+    package let update: (EventLoop.Watch, EventLoop.Readiness) -> Void
+    package let unwatch: (EventLoop.Watch) -> Void
+    package let atEndOfTick: (@escaping () -> Void) -> Void
+    package let after: (Int64, @escaping () -> Void) -> Void
+    package let every: (Int64, @escaping () -> Bool) -> Void
     private let start: (Work) -> Task<Void, Never>
 
     /// A body on its way to a task.
@@ -20,7 +20,7 @@ struct LoopPort {
         func run() async { await body() }
     }
 
-    init(on loop: isolated EventLoop) {
+    package init(on loop: isolated EventLoop) {
         nowNs = { loop.nowNs }
         watch = { loop.watch($0, $1, $2) }
         update = { loop.update($0, $1) }
@@ -40,5 +40,5 @@ struct LoopPort {
     }
 
     /// Runs `body` on the loop, in this tick.
-    func spawn(_ body: @escaping () async -> Void) -> Task<Void, Never> { start(Work(body)) }
+    package func spawn(_ body: @escaping () async -> Void) -> Task<Void, Never> { start(Work(body)) }
 }
