@@ -85,7 +85,8 @@ func withLogbook(
         logbook.start(on: loop)
         var failure: (any Error)?
         do {
-            try await pool.query("INSERT INTO heliograph.car (tesla_id, tesla_vehicle_id) SELECT n, n FROM generate_series(1, $1) AS n", Parameters(Int64(cars)))
+            try await pool.query(
+                "INSERT INTO heliograph.car (tesla_id, tesla_vehicle_id) SELECT n, n FROM generate_series(1, $1) AS n", Parameters(Int64(cars)))
             try await pool.query("INSERT INTO heliograph.poller (id, seen_at) VALUES ('p1', now() - interval '1 h')")
             try await pool.query("INSERT INTO heliograph.car_memory (car, poller, epoch) SELECT number, 'p1', 1 FROM heliograph.car")
             try await body(LogbookWorld(config, pool, logbook), loop)

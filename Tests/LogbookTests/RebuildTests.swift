@@ -86,8 +86,10 @@ import Testing
         try await withLogbook(cars: 1, Self.options()) { world, loop in
             try await Self.live(world)
             let before = try await Self.rows(world)
-            try await world.run("UPDATE heliograph.drive SET distance_km = 0, ended_at = started_at WHERE id = (SELECT id FROM heliograph.drive ORDER BY id OFFSET 5 LIMIT 1)")
-            try await world.run("UPDATE heliograph.position SET latitude = 0, drive = NULL WHERE id IN (SELECT id FROM heliograph.position ORDER BY recorded_at LIMIT 7)")
+            try await world.run(
+                "UPDATE heliograph.drive SET distance_km = 0, ended_at = started_at WHERE id = (SELECT id FROM heliograph.drive ORDER BY id OFFSET 5 LIMIT 1)")
+            try await world.run(
+                "UPDATE heliograph.position SET latitude = 0, drive = NULL WHERE id IN (SELECT id FROM heliograph.position ORDER BY recorded_at LIMIT 7)")
             try await world.run("UPDATE heliograph.charge SET cost = 999, geofence = NULL")
             try await world.run("UPDATE heliograph.parking SET end_snapshot = NULL, energy_used_kwh = -1")
             try await world.run("DELETE FROM heliograph.parking_event WHERE id = (SELECT max(id) FROM heliograph.parking_event)")
@@ -117,7 +119,8 @@ import Testing
     @Test func aDriveThatWasDeletedComesBackWithItsPositions() async throws {
         try await withLogbook(cars: 1, Self.options()) { world, loop in
             try await Self.live(world)
-            let query = "SELECT concat_ws(' ', started_at, distance_km, (SELECT count(*) FROM heliograph.position AS p WHERE p.drive = d.id)) FROM heliograph.drive AS d ORDER BY started_at"
+            let query =
+                "SELECT concat_ws(' ', started_at, distance_km, (SELECT count(*) FROM heliograph.position AS p WHERE p.drive = d.id)) FROM heliograph.drive AS d ORDER BY started_at"
             let before = try await world.texts(query)
             try await world.run("DELETE FROM heliograph.drive WHERE id = (SELECT min(id) FROM heliograph.drive)")
             let report = try await Self.rebuild(world, on: loop)

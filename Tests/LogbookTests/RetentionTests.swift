@@ -28,9 +28,10 @@ import Testing
             let counters = UpkeepCounters()
             let turn = UpkeepTurn(pool: world.pool, counters: counters) { true }
             try await VehicleJournalTask(keepDays: 10).run(turn)
-            #expect(try await world.texts("SELECT number::text FROM heliograph.vehicle_journal ORDER BY number") == ["5", "9", "10"])
+            #expect(try await world.texts("SELECT number::text AS n FROM heliograph.vehicle_journal ORDER BY number") == ["5", "9", "10"])
             #expect(counters.daysDropped == 1)
-            try await world.run("DO $$ BEGIN EXECUTE 'DROP TABLE heliograph.vehicle_journal_' || to_char((now() AT TIME ZONE 'UTC')::date + 7, 'YYYYMMDD'); END $$")
+            try await world.run(
+                "DO $$ BEGIN EXECUTE 'DROP TABLE heliograph.vehicle_journal_' || to_char((now() AT TIME ZONE 'UTC')::date + 7, 'YYYYMMDD'); END $$")
             try await PartitionTask().run(turn)
             #expect(counters.partitionsMade == 1)
         }

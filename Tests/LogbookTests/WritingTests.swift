@@ -105,14 +105,19 @@ import Testing
             try await world.logbook.write(World.entry([.openCharge(start)], car: 2))
             try await world.logbook.write(World.entry([.closeCharge(World.chargeEnd(end))], car: 2))
             try await world.logbook.write(World.entry([.openCharge(start), .closeCharge(World.chargeEnd(end, isFast: true, isFree: true))], car: 3))
-            #expect(try await world.texts("SELECT concat_ws(' ', cost, geofence, latitude) FROM heliograph.charge ORDER BY car") == ["7.98 1 30", "7.98 1 30", "0 1 30"])
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', cost, geofence, latitude) FROM heliograph.charge ORDER BY car") == [
+                    "7.98 1 30", "7.98 1 30", "0 1 30",
+                ])
         }
     }
 
     @Test func aPlaceIsAskedForOnceAndNotWhereItIsKnown() async throws {
         try await withLogbook { world, loop in
             try await world.run("INSERT INTO heliograph.place (key, provider) VALUES (heliograph.place_key(31, 121), 'amap')")
-            let places: [VehicleEffect] = [.place(latitude: 30, longitude: 120), .place(latitude: 30.00001, longitude: 120), .place(latitude: 31, longitude: 121)]
+            let places: [VehicleEffect] = [
+                .place(latitude: 30, longitude: 120), .place(latitude: 30.00001, longitude: 120), .place(latitude: 31, longitude: 121),
+            ]
             try await world.logbook.write(World.entry(places))
             try await world.logbook.write(World.entry(places, car: 2))
             #expect(try await world.texts("SELECT args::text FROM heliograph.job WHERE kind = 'vehicles.geocode'") == [#"{"latitude": 30, "longitude": 120}"#])
@@ -144,7 +149,9 @@ import Testing
             #expect(faults[3] == .fenced)
             #expect(faults[4] == .fenced)
             #expect(world.logbook.counters.groups == 1)
-            #expect(try await world.texts("SELECT DISTINCT car::text FROM heliograph.position UNION ALL SELECT DISTINCT car::text FROM heliograph.vehicle_journal") == ["1", "1"])
+            #expect(
+                try await world.texts("SELECT DISTINCT car::text FROM heliograph.position UNION ALL SELECT DISTINCT car::text FROM heliograph.vehicle_journal")
+                    == ["1", "1"])
             #expect(try await world.int("SELECT count(*) FROM heliograph.car_memory WHERE memory IS NOT NULL") == 1)
         }
     }
@@ -159,7 +166,8 @@ import Testing
             for car in Int64(1)...20 {
                 let memory = car == 7 || car == 13 ? "{" : #"{"car":\#(car)}"#
                 loop.spawn {
-                    faults[car] = await outcome(world.logbook, World.entry([.state(.online, at: World.at(0)), .position(World.position(0))], car: car, memory: memory))
+                    faults[car] = await outcome(
+                        world.logbook, World.entry([.state(.online, at: World.at(0)), .position(World.position(0))], car: car, memory: memory))
                 }
             }
             var later: LogbookFault?? = .none
@@ -187,7 +195,8 @@ import Testing
             #expect(await world.logbook.attempt([again, next]) == nil)
             #expect(again.outcome != nil && next.outcome != nil)
             #expect(world.logbook.counters.foundCommitted == 1)
-            #expect(try await world.int("SELECT count(*) FROM heliograph.position") == 2)
+            let positions = try await world.int("SELECT count(*) FROM heliograph.position")
+            #expect(positions == 2)
             // And where it was rolled back.
             let lost = WaitingEntry(World.entry([.position(World.position(6))]), world.logbook.codec)
             lost.attempted = 3
@@ -223,7 +232,9 @@ import Testing
         try await withLogbook { world, loop in
             let day: Int64 = 86_400
             try await world.logbook.write(
-                World.entry([.openDrive(DriveStart(start: World.moment(day - 60))), .position(World.position(day - 60))], inputs: [World.tick(day - 60)], memory: #"{"n":1}"#))
+                World.entry(
+                    [.openDrive(DriveStart(start: World.moment(day - 60))), .position(World.position(day - 60))], inputs: [World.tick(day - 60)],
+                    memory: #"{"n":1}"#))
             try await world.logbook.write(World.entry([.position(World.position(day - 30))], inputs: [World.tick(day - 30)], memory: #"{"n":2}"#))
             try await world.logbook.write(World.entry([.position(World.position(day))], inputs: [World.tick(day), World.tick(day + 1)], memory: #"{"n":3}"#))
             // Another who takes the car over finds the day's checkpoint there.
@@ -246,7 +257,10 @@ import Testing
             #expect(found[1].openRows.drive != nil)
             #expect(found[1].bound("position") == World.at(day - 30))
             #expect(try await world.int("SELECT count(*) FROM heliograph.vehicle_journal") == 7)
-            #expect(try await world.int("SELECT count(*) FROM (SELECT number < lag(number) OVER (ORDER BY at, kind <> 8, number) AS b FROM heliograph.vehicle_journal) AS x WHERE b") == 0)
+            #expect(
+                try await world.int(
+                    "SELECT count(*) FROM (SELECT number < lag(number) OVER (ORDER BY at, kind <> 8, number) AS b FROM heliograph.vehicle_journal) AS x WHERE b"
+                ) == 0)
         }
     }
 }
