@@ -1,13 +1,12 @@
 import Bytes
+import TestSupport
 import Testing
 
 @testable import Workers
 
 /// The bytes in which a device's evaluation is kept.
 struct AlertStateTests {
-    private typealias Random = AlertOrderTests.Random
-
-    private static func random(_ random: inout Random, peaks: Int = AlertMachine.maxPeaks) -> AlertTimeline {
+    private static func random(_ random: inout SplitMix, peaks: Int = AlertMachine.maxPeaks) -> AlertTimeline {
         func time() -> Timestamp { Timestamp(microseconds: .random(in: -4_000_000_000_000_000...4_000_000_000_000_000, using: &random)) }
         func machine() -> AlertMachine {
             var machine = AlertMachine()
@@ -35,7 +34,7 @@ struct AlertStateTests {
     @Test func `what is written is read`() {
         #expect(AlertTimeline([]) == AlertTimeline())
         #expect(AlertTimeline(AlertTimeline().bytes) == AlertTimeline())
-        var random = Random(state: 3)
+        var random = SplitMix(state: 3)
         for _ in 0..<200 {
             let timeline = Self.random(&random)
             let kept = AlertTimeline(timeline.bytes)
@@ -44,7 +43,7 @@ struct AlertStateTests {
     }
 
     @Test func `a state that is cut short, too long or of another version is unreadable`() {
-        var random = Random(state: 4)
+        var random = SplitMix(state: 4)
         for _ in 0..<50 {
             let bytes = Self.random(&random, peaks: 5).bytes
             for count in 1..<bytes.count {
@@ -59,7 +58,7 @@ struct AlertStateTests {
     }
 
     @Test func `bytes that nobody has written are read as something or nothing, and never trap`() {
-        var random = Random(state: 5)
+        var random = SplitMix(state: 5)
         var readable = 0
         for _ in 0..<5_000 {
             var bytes = Self.random(&random, peaks: 5).bytes

@@ -1,6 +1,7 @@
 import Bytes
 import Edge
 import Glibc
+import Postgres
 import Reactor
 import Simulation
 import TestSupport
@@ -36,8 +37,9 @@ import Testing
             #expect(login.code == 0, "\(login.text)")
 
             try await eventually("six cars drive, shared by both pollers", seconds: 60, on: loop) {
-                try await fleet.count("SELECT count(*) FROM heliograph.drive WHERE ended_at IS NULL AND started_at < now()") == 6
-                    && fleet.count("SELECT count(DISTINCT poller) FROM heliograph.car_memory") == 2
+                let driving = try await fleet.count("SELECT count(*) FROM heliograph.drive WHERE ended_at IS NULL")
+                let pollers = try await fleet.count("SELECT count(DISTINCT poller) FROM heliograph.car_memory")
+                return driving == 6 && pollers == 2
             }
             let client = HTTPClient(api, on: loop)
             defer { client.close() }
