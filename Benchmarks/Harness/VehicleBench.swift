@@ -128,7 +128,7 @@ enum VehicleBench {
             """
             INSERT INTO heliograph.position (id, car, drive, recorded_at, latitude, longitude, heading, speed, power, battery_level, range_km, odometer_km,
                 inside_temp, outside_temp, elevation_m, tpms_fl, tpms_fr, tpms_rl, tpms_rr)
-            SELECT nextval('heliograph.position_id'), c, d.id, t, 31 + n % 10000 * 0.00001, 121 + n % 7000 * 0.00001, n % 360, n % 130, n % 90 - 20, 80 - n % 60,
+            SELECT n * \(cars)::bigint + c, c, d.id, t, 31 + n % 10000 * 0.00001, 121 + n % 7000 * 0.00001, n % 360, n % 130, n % 90 - 20, 80 - n % 60,
                 300, n * 0.02, 21, 15, 8, 2.9, 2.9, 2.9, 2.9
             FROM generate_series(1, \(count)) AS n
             CROSS JOIN generate_series(1, \(cars)) AS c

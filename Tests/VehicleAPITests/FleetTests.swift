@@ -70,7 +70,8 @@ import ZeroMQ
     }
 
     @Test func `what a poller publishes reaches the state, both kinds of socket, and those who come later`() async throws {
-        try await withGarage([Garage.memory]) { api, loop in
+        // What is published here is in no database: where there is a view, that would win once the broker is there.
+        try await withGarage { api, loop in
             let fleet = try await Self.fleet(api, Poller(), on: loop)
             let publish = { (state: VehicleStateName, odometer: Double) in
                 fleet.client.publish(Topic.vehicles(1), Garage.view(1, state, odometer: odometer), isState: true, on: loop)
