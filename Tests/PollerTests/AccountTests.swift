@@ -82,7 +82,10 @@ import Testing
                 while await c.request() != nil {
                     do {
                         try await pool.query(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND pid <> pg_backend_pid()")
+                            """
+                            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                            WHERE datname = current_database() AND state = 'idle in transaction' AND pid <> pg_backend_pid()
+                            """)
                     } catch {
                         Issue.record("\(error)")
                     }

@@ -244,6 +244,15 @@ import Testing
                 }
                 #expect(failure.kind == .tls, "\(failure)")
             }
+            // One that hangs holds nobody up, where a connection is for one request at a time.
+            let outcome = Outcome()
+            let hanging = Self.begin(FetchRequest("GET", "https://localhost:\(front.port("plain"))/hang", deadlineMs: 60_000), trusting, outcome, on: loop)
+            for _ in 0..<3 {
+                let quick = try await trusting.send(FetchRequest("GET", "https://localhost:\(front.port("plain"))/echo", deadlineMs: 10_000), on: loop).get()
+                #expect(quick.status == 200)
+            }
+            #expect(outcome.kind == nil)
+            hanging.cancel()
             let ended = Count()
             let before = trusting.counters.connections
             for _ in 0..<50 { Self.countOne(FetchRequest("GET", "https://localhost:\(front.port("h2"))/"), trusting, ended, on: loop) }

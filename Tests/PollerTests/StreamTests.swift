@@ -123,7 +123,8 @@ import Testing
             while await peer.next() != nil {}
         } _: { stream, heard, _, loop in
             try await eventually("inactive", seconds: 60, on: loop) { heard.events.contains(.inactive) }
-            #expect(stream.connects == 5)
+            // The sixth may have begun by the time that this is looked at.
+            #expect((5...6).contains(stream.connects))
             #expect(heard.events == [.inactive])
         }
     }
