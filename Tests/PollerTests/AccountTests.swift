@@ -7,7 +7,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(3))) struct AccountTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct AccountTests {
     private static func stored(_ world: PollerWorld) async throws -> TokenStore.Row {
         let number = try await world.run("SELECT number FROM heliograph.vehicle_account").int64(0, 0)
         let row = try await world.store.read(number)

@@ -119,7 +119,12 @@ final class Conversation {
     }
 
     func wait(until holds: (Conversation) -> Bool) async {
-        while !isEnded, !holds(self) { await withUnsafeContinuation { waiters.append($0) } }
+        while !isEnded, !holds(self) {
+            await withUnsafeContinuation { waiter in
+                // It may have come between the look and the suspension.
+                if isEnded || holds(self) { waiter.resume() } else { waiters.append(waiter) }
+            }
+        }
     }
 
     static func headEnd(_ bytes: [UInt8]) -> Int? {

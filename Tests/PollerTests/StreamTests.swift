@@ -7,7 +7,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(3))) struct StreamTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct StreamTests {
     // MARK: A stream alone
 
     /// What a stream's listener hears.
@@ -123,9 +123,9 @@ import Testing
             while await peer.next() != nil {}
         } _: { stream, heard, _, loop in
             try await eventually("inactive", seconds: 60, on: loop) { heard.events.contains(.inactive) }
-            // The sixth may have begun by the time that this is looked at.
-            #expect((5...6).contains(stream.connects))
             #expect(heard.events == [.inactive])
+            // It goes on.
+            try await eventually("more connections", on: loop) { stream.connects > 5 }
         }
     }
 

@@ -33,11 +33,17 @@ final class CarLister {
         self.accounts = accounts
     }
 
-    /// Reads an account's list, or waits for who is at it, or gives what was read a moment ago.
-    func list(_ number: Int64, on loop: isolated EventLoop) async -> Result {
+    /// Reads an account's list, or waits for who is at it; gives what was read a moment ago, where that is new enough.
+    func list(_ number: Int64, isNew: Bool = false, on loop: isolated EventLoop) async -> Result {
         if let run = runs[number] {
-            if run.result == nil { await withUnsafeContinuation { runs[number]?.waiters.append($0) } }
-            if let run = runs[number], let result = run.result, Clock.monotonicNs - run.atNs < leastNs { return result }
+            let isUnderWay = run.result == nil
+            if isUnderWay {
+                // It may have ended between the look and the suspension.
+                await withUnsafeContinuation { waiter in
+                    if runs[number]?.result == nil, runs[number] != nil { runs[number]?.waiters.append(waiter) } else { waiter.resume() }
+                }
+            }
+            if let run = runs[number], let result = run.result, isUnderWay || !isNew, Clock.monotonicNs - run.atNs < leastNs { return result }
         }
         runs[number] = Run(result: nil, atNs: Clock.monotonicNs)
         let result = await read(number, on: loop)

@@ -113,7 +113,10 @@ extension CarLoop {
 
     /// Asks for all of the car now; false: that cannot be, or the answer is not whole.
     private func hasFreshData(on loop: isolated EventLoop) async -> Bool {
-        while isAsking, !isStopping { await withUnsafeContinuation { answerWaiters.append($0) } }
+        while isAsking, !isStopping {
+            // The answer may have come between the look and the suspension.
+            await withUnsafeContinuation { waiter in if isAsking, !isStopping { answerWaiters.append(waiter) } else { waiter.resume() } }
+        }
         let now = parts.now()
         guard !isStopping, parts.leases.isHeld, !isBehind, let account, account.fault == nil, notBefore <= now, !budget.isSpent(at: now) else { return false }
         isAsking = true

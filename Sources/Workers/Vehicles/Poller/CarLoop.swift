@@ -95,7 +95,10 @@ final class CarLoop {
     /// Comes to rest in order: what has come in is written.
     func stop(on loop: isolated EventLoop) async {
         quiet(on: loop)
-        while isTurning { await withUnsafeContinuation { restWaiters.append($0) } }
+        while isTurning {
+            // It may have come to rest between the look and the suspension.
+            await withUnsafeContinuation { waiter in if isTurning { restWaiters.append(waiter) } else { waiter.resume() } }
+        }
     }
 
     /// Another has the car.

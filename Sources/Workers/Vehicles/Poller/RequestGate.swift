@@ -14,7 +14,15 @@ final class RequestGate {
     func enter() async {
         if inside >= most || isWaitedFor {
             // Its place is kept by the one who leaves.
-            await withUnsafeContinuation { waiting.append($0) }
+            await withUnsafeContinuation { waiter in
+                // Somebody may have left between the look and the suspension.
+                if inside < most, !isWaitedFor {
+                    inside += 1
+                    waiter.resume()
+                } else {
+                    waiting.append(waiter)
+                }
+            }
         } else {
             inside += 1
         }

@@ -114,7 +114,8 @@ final class VehicleAccount {
     func renew(on loop: isolated EventLoop) async -> Bool {
         let before = rotation
         if isRenewing {
-            await withUnsafeContinuation { waiters.append($0) }
+            // It may have ended between the look and the suspension.
+            await withUnsafeContinuation { waiter in if isRenewing { waiters.append(waiter) } else { waiter.resume() } }
             return rotation != before
         }
         guard fault == nil, now() >= renewNotBefore else { return false }
