@@ -23,58 +23,65 @@ import Testing
                     Timeline(.model3, life, start: cloud.clock.now.adding(seconds: -30), place: Self.places[n % 3], level: 0.8, seed: UInt64(n)), to: account)
             }
             let port = try cloud.listen()
-            fleet.settings = [
-                "HELIOGRAPH_VEHICLE_API": "http://127.0.0.1:\(port)", "HELIOGRAPH_VEHICLE_AUTH": "http://127.0.0.1:\(port)",
-                "STREAMING_HOST": "ws://127.0.0.1:\(port)/streaming/", "HELIOGRAPH_SECRET_KEY": String(repeating: "ab", count: 32),
-            ]
-            let api = try await Self.start(fleet, on: loop)
-            let pollers = [
-                try await fleet.start("worker", "vehicles", on: loop), try await fleet.start("worker", "vehicles", on: loop),
-            ]
-            let tokens = fleet.data + "/tokens.json"
-            try Self.write((["access_token": .string(grant.access), "refresh_token": .string(grant.refresh)] as JSONValue).bytes, to: tokens)
-            let login = try await fleet.run("vehicles", "login", "--name", "mine", "--token-file", tokens, on: loop)
-            #expect(login.code == 0, "\(login.text)")
-
-            try await eventually("six cars drive, shared by both pollers", seconds: 60, on: loop) {
-                let driving = try await fleet.count("SELECT count(*) FROM heliograph.drive WHERE ended_at IS NULL")
-                let pollers = try await fleet.count("SELECT count(DISTINCT poller) FROM heliograph.car_memory")
-                return driving == 6 && pollers == 2
-            }
-            let client = HTTPClient(api, on: loop)
-            defer { client.close() }
-            let cars = try JSONValue.parse(try await client.get("/api/cars").body)["data"]?.array ?? []
-            #expect(cars.count == 6)
-            let socket = try await TestSocket(port: api.port, "/ws", on: loop)
-            let hello = try JSONValue.parse(Array(try #require(try await socket.next()).utf8))
-            #expect(hello["type"] == "init" && hello["data"]?["states"]?.object?.count == 6)
-
-            let drives = "SELECT coalesce(sum(id), 0) FROM heliograph.drive WHERE ended_at IS NULL"
-            let before = try await fleet.count(drives)
-            let dead = pollers[0]
-            let orphans = try await fleet.count("SELECT count(*) FROM heliograph.car_memory WHERE poller LIKE '%:\(dead.pid):%'")
-            #expect(orphans > 0)
-            try await dead.kill9(on: loop)
-            let killed = Clock.monotonicNs
-            try await fleet.pool.query("CREATE TABLE heliograph_before AS SELECT car, version FROM heliograph.car_memory")
-            try await eventually("all cars are polled again", seconds: 30, on: loop) {
-                try await fleet.count(
-                    """
-                    SELECT count(*) FROM heliograph.car_memory AS m JOIN heliograph_before AS b USING (car)
-                    WHERE m.version > b.version AND m.poller NOT LIKE '%:\(dead.pid):%'
-                    """) == 6
-            }
-            #expect(Clock.monotonicNs - killed < 10_000_000_000)
-            // The same drives: none was lost, cut in two, or left behind open.
-            #expect(try await fleet.count(drives) == before)
-            #expect(try await fleet.count("SELECT count(*) FROM heliograph.drive WHERE ended_at IS NOT NULL") == 0)
-            #expect(try await fleet.count("SELECT count(*) FROM (SELECT FROM heliograph.parking WHERE ended_at IS NULL) AS p") == 0)
-            let state = try JSONValue.parse(try await client.get("/api/cars/\(cars[0]["id"]?.int ?? 0)/state").body)["data"]
-            #expect(state?["state"] == "driving" && state?["speed"]?.int != nil)
-            try await eventually("a push of a state", on: loop) { socket.messages.contains { $0.contains("\"state_update\"") } }
-            socket.wire.end()
+            let result: Result<Void, any Error>
+            do { result = .success(try await Self.kill(fleet, port, grant, on: loop)) } catch { result = .failure(error) }
             await cloud.stop()
+            try result.get()
         }
+    }
+
+    private static func kill(_ fleet: ProcessFleet, _ port: UInt16, _ grant: CloudTokens.Grant, on loop: isolated EventLoop) async throws {
+        fleet.settings = [
+            "HELIOGRAPH_VEHICLE_API": "http://127.0.0.1:\(port)", "HELIOGRAPH_VEHICLE_AUTH": "http://127.0.0.1:\(port)",
+            "STREAMING_HOST": "ws://127.0.0.1:\(port)/streaming/", "HELIOGRAPH_SECRET_KEY": String(repeating: "ab", count: 32),
+        ]
+        let api = try await Self.start(fleet, on: loop)
+        let pollers = [
+            try await fleet.start("worker", "vehicles", on: loop), try await fleet.start("worker", "vehicles", on: loop),
+        ]
+        let tokens = fleet.data + "/tokens.json"
+        try Self.write((["access_token": .string(grant.access), "refresh_token": .string(grant.refresh)] as JSONValue).bytes, to: tokens)
+        let login = try await fleet.run("vehicles", "login", "--name", "mine", "--token-file", tokens, on: loop)
+        #expect(login.code == 0, "\(login.text)")
+
+        try await eventually("six cars drive, shared by both pollers", seconds: 60, on: loop) {
+            let driving = try await fleet.count("SELECT count(*) FROM heliograph.drive WHERE ended_at IS NULL")
+            let pollers = try await fleet.count("SELECT count(DISTINCT poller) FROM heliograph.car_memory")
+            return driving == 6 && pollers == 2
+        }
+        let client = HTTPClient(api, on: loop)
+        defer { client.close() }
+        let cars = try JSONValue.parse(try await client.get("/api/cars").body)["data"]?.array ?? []
+        #expect(cars.count == 6)
+        let socket = try await TestSocket(port: api.port, "/ws", on: loop)
+        let hello = try JSONValue.parse(Array(try #require(try await socket.next()).utf8))
+        #expect(hello["type"] == "init" && hello["data"]?["states"]?.object?.count == 6)
+
+        let drives = "SELECT coalesce(sum(id), 0)::bigint FROM heliograph.drive WHERE ended_at IS NULL"
+        let before = try await fleet.count(drives)
+        let dead = pollers[0]
+        let orphans = try await fleet.count("SELECT count(*) FROM heliograph.car_memory WHERE poller LIKE '%:\(dead.pid):%'")
+        #expect(orphans > 0)
+        try await dead.kill9(on: loop)
+        let killed = Clock.monotonicNs
+        try await fleet.pool.query("CREATE TABLE heliograph_before AS SELECT car, version FROM heliograph.car_memory")
+        try await eventually("all cars are polled again", seconds: 30, on: loop) {
+            try await fleet.count(
+                """
+                SELECT count(*) FROM heliograph.car_memory AS m JOIN heliograph_before AS b USING (car)
+                WHERE m.version > b.version AND m.poller NOT LIKE '%:\(dead.pid):%'
+                """) == 6
+        }
+        #expect(Clock.monotonicNs - killed < 10_000_000_000)
+        // The same drives: none was lost, cut in two, or left behind open.
+        #expect(try await fleet.count(drives) == before)
+        #expect(try await fleet.count("SELECT count(*) FROM heliograph.drive WHERE ended_at IS NOT NULL") == 0)
+        #expect(try await fleet.count("SELECT count(*) FROM (SELECT FROM heliograph.parking WHERE ended_at IS NULL) AS p") == 0)
+        let state = try JSONValue.parse(try await client.get("/api/cars/\(cars[0]["id"]?.int ?? 0)/state").body)["data"]
+        #expect(state?["state"] == "driving" && state?["speed"]?.int != nil)
+        let pushed = try JSONValue.parse(Array(try #require(try await socket.next()).utf8))
+        #expect(pushed["type"] == "state_update" && pushed["data"]?["state"] == "driving")
+        socket.wire.end()
     }
 
     private static func start(_ fleet: ProcessFleet, on loop: isolated EventLoop) async throws -> HTTPAddress {
