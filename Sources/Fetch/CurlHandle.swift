@@ -58,6 +58,7 @@ final class CurlHandle {
 
     func set(_ option: CURLoption, _ value: Int) { check(hg_curl_set_long(handle, option, value)) }
     func set(_ option: CURLoption, _ value: String) { check(hg_curl_set_text(handle, option, value)) }
+    func set(_ option: CURLoption, large value: Int) { check(hg_curl_set_offset(handle, option, curl_off_t(value))) }
     func set(_ option: CURLoption, pointer: UnsafeMutableRawPointer) { check(hg_curl_set_pointer(handle, option, pointer)) }
     func set(_ option: CURLoption, _ callback: hg_curl_callback) { check(hg_curl_set_callback(handle, option, callback)) }
 
@@ -71,7 +72,7 @@ final class CurlHandle {
 
     /// libcurl keeps a copy.
     func setBody(_ body: [UInt8]) {
-        check(hg_curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
+        set(CURLOPT_POSTFIELDSIZE_LARGE, large: body.count)
         var bytes = body
         // An empty body needs an address too.
         if bytes.isEmpty { bytes.append(0) }
@@ -96,7 +97,7 @@ final class CurlHandle {
         case CURLE_OPERATION_TIMEDOUT: .timeout
         case CURLE_PARTIAL_FILE: .truncated
         case CURLE_FILESIZE_EXCEEDED: .tooLarge
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION: .invalid
+        case CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION: .invalid
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
             .tls

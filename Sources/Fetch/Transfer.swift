@@ -28,8 +28,9 @@ final class Transfer {
     func setUp(_ options: FetchOptions, _ share: CurlShare) {
         curl.setUp(request.url, options, share, deadlineMs: request.deadlineMs)
         curl.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-        // Better wait for a connection that many can use than open one more.
-        curl.set(CURLOPT_PIPEWAIT, 1)
+        // Better wait for a connection that many can use than open one more. In the clear libcurl would wait for the first answer, to know.
+        curl.set(CURLOPT_PIPEWAIT, request.url.hasPrefix("https:") ? 1 : 0)
+        curl.set(CURLOPT_MAXFILESIZE_LARGE, large: request.maxBytes)
         curl.set(CURLOPT_MAXAGE_CONN, options.idleSeconds)
         curl.set(CURLOPT_MAXLIFETIME_CONN, options.lifeSeconds)
         curl.set(CURLOPT_FOLLOWLOCATION, request.redirects > 0 ? 1 : 0)

@@ -1,6 +1,5 @@
 import API
 import Bytes
-import CLinux
 import Glibc
 import Reactor
 import Workers
@@ -134,19 +133,5 @@ struct Settings {
         if !["http://", "https://"].contains(where: { self["HELIOGRAPH_RECAPTCHA_URL"].hasPrefix($0) }) {
             try fail("HELIOGRAPH_RECAPTCHA_URL", "must begin with https:// or http://")
         }
-    }
-}
-
-/// The process's environment.
-enum Environment {
-    static func all() -> [(String, String)] {
-        var pairs: [(String, String)] = []
-        guard var entry = hg_environ() else { return [] }
-        while let text = entry.pointee {
-            let line = String(cString: text)
-            if let equals = line.firstIndex(of: "=") { pairs.append((String(line[..<equals]), String(line[line.index(after: equals)...]))) }
-            entry += 1
-        }
-        return pairs
     }
 }

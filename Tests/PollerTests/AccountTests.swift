@@ -7,7 +7,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(3))) struct AccountTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct AccountTests {
     private static func stored(_ world: PollerWorld) async throws -> TokenStore.Row {
         let number = try await world.run("SELECT number FROM heliograph.vehicle_account").int64(0, 0)
         let row = try await world.store.read(number)
@@ -82,7 +82,7 @@ import Testing
                 while await c.request() != nil {
                     do {
                         try await pool.query(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND pid <> pg_backend_pid()")
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()")
                     } catch {
                         Issue.record("\(error)")
                     }
@@ -90,6 +90,8 @@ import Testing
                 }
             }
             world.options.authURL = "http://127.0.0.1:\(server.port)"
+            // Nobody there who could refuse them.
+            world.options.apiURL = "http://127.0.0.1:1"
             try await world.run("UPDATE heliograph.vehicle_account SET access_expires_at = now()")
             let poller = try world.poller(on: loop)
             try await eventually("they are stored", on: loop) { try await Self.stored(world).tokens == fresh }

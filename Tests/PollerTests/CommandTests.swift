@@ -7,7 +7,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(3))) struct CommandTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct CommandTests {
     private static func command(_ poller: VehiclePoller, _ car: Int64, _ name: String, on loop: isolated EventLoop) async -> String {
         do throws(Refusal) {
             let answer = try await poller.command(Array(#"{"car":\#(car),"command":"\#(name)"}"#.utf8), on: loop)

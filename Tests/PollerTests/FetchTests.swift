@@ -173,7 +173,14 @@ import Testing
                 return ended.number < 2_000
             }
             for _ in 0..<2_000 { Self.countOne(FetchRequest("GET", "http://127.0.0.1:\(server.port)/", deadlineMs: 60_000), fetcher, ended, on: loop) }
-            try await eventually("all answers", seconds: 60, on: loop) { ended.number == 2_000 }
+            try await eventually("all arrived", seconds: 20, on: loop) {
+                if ticks % 100 == 0 { print("DIAG", arrived.number, ended.number, ended.good, server.conversations.count, fetcher.counters, ticks) }
+                return arrived.number == 2_000
+            }
+            try await eventually("all answers", seconds: 60, on: loop) {
+                if ticks % 100 == 0 { print("DIAG2", arrived.number, ended.number, ended.good, server.conversations.count, fetcher.inFlight, fetcher.counters, ticks) }
+                return ended.number == 2_000
+            }
             #expect(ended.good == 2_000)
             #expect(fetcher.counters.failures == 0)
             #expect(ticks > 3)
@@ -244,6 +251,15 @@ import Testing
                 }
                 #expect(failure.kind == .tls, "\(failure)")
             }
+            // One that hangs holds nobody up, where a connection is for one request at a time.
+            let outcome = Outcome()
+            let hanging = Self.begin(FetchRequest("GET", "https://localhost:\(front.port("plain"))/hang", deadlineMs: 60_000), trusting, outcome, on: loop)
+            for _ in 0..<3 {
+                let quick = try await trusting.send(FetchRequest("GET", "https://localhost:\(front.port("plain"))/echo", deadlineMs: 10_000), on: loop).get()
+                #expect(quick.status == 200)
+            }
+            #expect(outcome.kind == nil)
+            hanging.cancel()
             let ended = Count()
             let before = trusting.counters.connections
             for _ in 0..<50 { Self.countOne(FetchRequest("GET", "https://localhost:\(front.port("h2"))/"), trusting, ended, on: loop) }

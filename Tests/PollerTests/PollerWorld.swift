@@ -44,8 +44,8 @@ final class PollerWorld {
         options.usesStream = false
         options.clockSpeed = speed
         options.beatMs = 50
-        options.deadMs = 1_000
-        options.trustMs = 700
+        options.deadMs = 2_000
+        options.trustMs = 1_600
         options.spreadSeconds = 0.1
         return options
     }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(3))) struct PollingTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct PollingTests {
     private static func quick(_ options: inout VehicleOptions) {
         options.onlineSeconds = 0.2
         options.drivingSeconds = 0.2
@@ -201,7 +201,9 @@ import Testing
             let number = try #require(try await world.number(car))
             world.cloud.renumber(car, id: 9_007_199_254_740_993)
             world.cloud.remove(leaving)
-            let coming = world.car()
+            let coming = world.cloud.add(
+                Timeline(.model3, PollerWorld.still, start: world.cloud.clock.now, place: PollerWorld.home), to: world.account, id: 501, vehicleID: 502,
+                vin: "LRWNEW")
             try await eventually("the new id", seconds: 60, on: loop) {
                 try await world.int("SELECT tesla_id FROM heliograph.car WHERE number = \(number)") == 9_007_199_254_740_993
             }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(3))) struct StreamTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct StreamTests {
     // MARK: A stream alone
 
     /// What a stream's listener hears.
@@ -123,8 +123,9 @@ import Testing
             while await peer.next() != nil {}
         } _: { stream, heard, _, loop in
             try await eventually("inactive", seconds: 60, on: loop) { heard.events.contains(.inactive) }
-            #expect(stream.connects == 5)
             #expect(heard.events == [.inactive])
+            // It goes on.
+            try await eventually("more connections", on: loop) { stream.connects > 5 }
         }
     }
 

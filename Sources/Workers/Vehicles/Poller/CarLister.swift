@@ -33,11 +33,12 @@ final class CarLister {
         self.accounts = accounts
     }
 
-    /// Reads an account's list, or waits for who is at it, or gives what was read a moment ago.
-    func list(_ number: Int64, on loop: isolated EventLoop) async -> Result {
+    /// Reads an account's list, or waits for who is at it; gives what was read a moment ago, where that is new enough.
+    func list(_ number: Int64, isNew: Bool = false, on loop: isolated EventLoop) async -> Result {
         if let run = runs[number] {
-            if run.result == nil { await withUnsafeContinuation { runs[number]?.waiters.append($0) } }
-            if let run = runs[number], let result = run.result, Clock.monotonicNs - run.atNs < leastNs { return result }
+            let isUnderWay = run.result == nil
+            if isUnderWay { await withUnsafeContinuation { runs[number]?.waiters.append($0) } }
+            if let run = runs[number], let result = run.result, isUnderWay || !isNew, Clock.monotonicNs - run.atNs < leastNs { return result }
         }
         runs[number] = Run(result: nil, atNs: Clock.monotonicNs)
         let result = await read(number, on: loop)

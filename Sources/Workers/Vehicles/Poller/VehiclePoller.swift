@@ -242,7 +242,7 @@ public final class VehiclePoller {
     }
 
     private func readList(_ account: Int64, on loop: isolated EventLoop) async {
-        guard case .failed(let outcome) = await parts.lister.list(account, on: loop), !isStopping else { return }
+        guard case .failed(let outcome) = await parts.lister.list(account, isNew: true, on: loop), !isStopping else { return }
         var seconds = 60.0
         if case .answer(429, _, let retryAfter) = outcome { seconds = max(seconds, Double(min(retryAfter ?? 300, 86_400))) }
         listAtNs[account] = Clock.monotonicNs + Int64(min(seconds, max(options.listSeconds, seconds)) * 1e9)
