@@ -28,7 +28,8 @@ enum VehicleCommands {
             }
             since = time
         }
-        let rebuild = VehicleRebuild(car: Int64(car), since: since, isDry: arguments.has("dry-run"), byForce: arguments.has("take"))
+        let rebuild = VehicleRebuild(
+            car: Int64(car), since: since, isDry: arguments.has("dry-run"), byForce: arguments.has("take"), options: try settings.vehicles())
         let data = try DataDirectory(settings["HELIOGRAPH_DATA"])
         let config = try Database.existing(settings, data, name: "vehicles rebuild").config
         let loop = EventLoop(name: "rebuild")

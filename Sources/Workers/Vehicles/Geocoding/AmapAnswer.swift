@@ -7,7 +7,8 @@ enum AmapAnswer {
     /// - Parameters: WGS-84.
     static func url(_ base: String, key: String, latitude: Double, longitude: Double) -> String {
         let place = ChinaCoordinates.gcj02(latitude, longitude)
-        return "\(base)/v3/geocode/regeo?key=\(URLText.escaped(key))&location=\(URLText.degrees(place.longitude)),\(URLText.degrees(place.latitude))&extensions=base"
+        return
+            "\(base)/v3/geocode/regeo?key=\(URLText.escaped(key))&location=\(URLText.degrees(place.longitude)),\(URLText.degrees(place.latitude))&extensions=base"
     }
 
     static func read(status: Int, _ body: [UInt8]) -> PlaceAnswer {

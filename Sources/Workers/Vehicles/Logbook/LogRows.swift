@@ -45,7 +45,10 @@ struct LogRows {
             open.charge = id
             charges.open(id, car, start, around.fences)
         case .chargePoint(let point):
-            guard let charge = open.charge else { return lost += 1 }
+            guard let charge = open.charge else {
+                lost += 1
+                return
+            }
             points.add(ids.take(.chargePoint, at: point.at), charge: charge, point)
         case .closeCharge(let end):
             guard let id = taken(&open.charge) else { return }
@@ -55,7 +58,10 @@ struct LogRows {
             open.parking = id
             parkings.open(id, car, start, around.fences)
         case .parkingEvent(let type, let at):
-            guard let parking = open.parking else { return lost += 1 }
+            guard let parking = open.parking else {
+                lost += 1
+                return
+            }
             events.append((ids.take(.parkingEvent, at: at), parking, type, at))
         case .closeParking(let end):
             guard let id = taken(&open.parking) else { return }

@@ -87,8 +87,10 @@ extension Logbook {
                 outcome.foundCommitted.append(entry)
                 continue
             }
-            var car = cars[entry.car] ?? CarMemory.Written(
-                car: entry.car, memory: [], view: [], notBefore: entry.notBefore, version: row.version, requests: 0, open: row.open)
+            var car =
+                cars[entry.car]
+                ?? CarMemory.Written(
+                    car: entry.car, memory: [], view: [], notBefore: entry.notBefore, version: row.version, requests: 0, open: row.open)
             car.version += 1
             car.memory = entry.memory
             car.view = entry.view
@@ -141,7 +143,7 @@ extension Logbook {
         var found: [ObjectIdentifier: [UInt8]] = [:]
         for row in 0..<rows.count {
             guard let entry = firsts[try rows.int64(row, 0)] else { continue }
-            found[ObjectIdentifier(entry)] = Array(try rows.utf8(row, 1))
+            found[ObjectIdentifier(entry)] = Array(try rows.string(row, 1).utf8)
         }
         return found
     }

@@ -69,13 +69,15 @@ public struct LogbookLoad: Sendable {
 
     private func answer(_ car: Int64, _ turn: Int, _ at: Timestamp) -> [UInt8] {
         let ms = at.microseconds / 1_000
-        var text = "{\"response\":{\"id\":\(149_293_100_000_000 + car),\"vehicle_id\":\(1_126_341_000 + car),\"vin\":\"LRW3E7EK1NC000001\",\"state\":\"online\","
+        var text =
+            "{\"response\":{\"id\":\(149_293_100_000_000 + car),\"vehicle_id\":\(1_126_341_000 + car),\"vin\":\"LRW3E7EK1NC000001\",\"state\":\"online\","
         text += "\"drive_state\":{\"latitude\":30.\(2_741 + turn),\"longitude\":120.\(1_551 + turn),\"heading\":\(turn % 360),\"speed\":\(turn % 70),"
         text += "\"power\":\(turn % 90),\"shift_state\":\"D\",\"gps_as_of\":\(ms / 1_000),\"timestamp\":\(ms)},"
         text += "\"charge_state\":{\"charging_state\":\"Disconnected\",\"battery_level\":67,\"usable_battery_level\":65,\"battery_range\":205.\(turn % 100),"
         text += "\"charge_energy_added\":0.0,\"charger_power\":0,\"charge_limit_soc\":80,\"fast_charger_type\":\"<invalid>\",\"timestamp\":\(ms)},"
         text += "\"climate_state\":{\"inside_temp\":22.5,\"outside_temp\":15.0,\"is_climate_on\":false,\"timestamp\":\(ms)},"
-        text += "\"vehicle_state\":{\"odometer\":\(7_671 + turn).2,\"car_version\":\"2024.26.9 abc\",\"locked\":true,\"tpms_pressure_fl\":2.9,\"timestamp\":\(ms)},"
+        text +=
+            "\"vehicle_state\":{\"odometer\":\(7_671 + turn).2,\"car_version\":\"2024.26.9 abc\",\"locked\":true,\"tpms_pressure_fl\":2.9,\"timestamp\":\(ms)},"
         text += "\"vehicle_config\":{\"car_type\":\"model3\",\"trim_badging\":\"74d\",\"wheel_type\":\"Pinwheel18\",\"timestamp\":\(ms)}}}"
         return Array(text.utf8)
     }

@@ -16,7 +16,8 @@ struct RowTable {
         // A clock that went back makes no row that ends before it begins.
         let values = late.map { $0 == "ended_at" ? "greatest(t.started_at, r.ended_at)" : "r.\($0)" }.joined(separator: ", ")
         update = Statement(
-            "UPDATE \(name) AS t SET (\(late.joined(separator: ", "))) = ROW(\(values)) FROM jsonb_populate_recordset(NULL::\(name), $1) AS r WHERE t.id = r.id")
+            "UPDATE \(name) AS t SET (\(late.joined(separator: ", "))) = ROW(\(values)) FROM jsonb_populate_recordset(NULL::\(name), $1) AS r WHERE t.id = r.id"
+        )
         delete = Statement("DELETE FROM \(name) WHERE id = ANY($1::bigint[])")
     }
 

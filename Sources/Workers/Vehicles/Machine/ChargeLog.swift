@@ -34,7 +34,9 @@ struct ChargeLog: Equatable, Remembered {
 
     init() {}
 
-    init(start: CarMoment, isFast: Bool, isFree: Bool) {
+    /// - Parameter counter: where the car's counter stood at the start; nil: its first point tells.
+    init(start: CarMoment, counter: Double? = nil, isFast: Bool, isFree: Bool) {
+        firstCounter = counter
         self.start = start
         last = start
         self.isFast = isFast
@@ -42,8 +44,8 @@ struct ChargeLog: Equatable, Remembered {
     }
 
     /// The point that an answer makes; nil: it lacks what one must have.
-    static func point(_ charge: VehicleReading.Charge, at: Timestamp, outsideTemp: Double?) -> ChargePoint? {
-        guard let added = charge.energyAddedKwh, let range = charge.rangeKm ?? charge.idealRangeKm else { return nil }
+    static func point(_ charge: VehicleReading.Charge, at: Timestamp, rangeKm: Double?, outsideTemp: Double?) -> ChargePoint? {
+        guard let added = charge.energyAddedKwh, let range = rangeKm else { return nil }
         return ChargePoint(
             at: at, batteryLevel: charge.batteryLevel, usableBatteryLevel: charge.usableBatteryLevel, rangeKm: range, power: charge.power ?? 0,
             voltage: charge.voltage, current: charge.current, phases: charge.phases, energyAddedKwh: added, outsideTemp: outsideTemp)
@@ -86,6 +88,9 @@ struct ChargeLog: Equatable, Remembered {
         start.batteryLevel = start.batteryLevel ?? point.batteryLevel
         start.rangeKm = start.rangeKm ?? point.rangeKm
     }
+
+    /// It was seen to be over.
+    mutating func finish(_ at: Timestamp) { last.at = max(last.at, at) }
 
     /// Fewer points than this say nothing about phases.
     static let phasePointsMin = 16

@@ -84,7 +84,8 @@ struct ParkingLog: Equatable, Remembered {
     /// Takes a reading, up to whose time was accounted. What changed since the last one comes back.
     mutating func take(_ moment: CarMoment, _ now: VehicleSnapshot, carVersion: String, isCharging: Bool) -> [ParkingEventType] {
         if let range = moment.rangeKm {
-            if !isCharging, let before = last.rangeKm { lose(before - range) }
+            // So much more is a charge that nobody saw: what it lost besides cannot be told.
+            if !isCharging, let before = last.rangeKm, range - before <= VehicleMachine.inferredGainKm { lose(before - range) }
             pending = Shares()
         }
         if let inside = now.insideTemp {
@@ -105,12 +106,6 @@ struct ParkingLog: Equatable, Remembered {
         start.rangeKm = start.rangeKm ?? moment.rangeKm
         start.odometerKm = start.odometerKm ?? moment.odometerKm
         return events
-    }
-
-    /// It was charged since the last reading: what it lost besides cannot be told.
-    mutating func chargedUnseen(to range: Double) {
-        last.rangeKm = range
-        pending = Shares()
     }
 
     private mutating func lose(_ km: Double) {

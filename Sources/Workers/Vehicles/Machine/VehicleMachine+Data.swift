@@ -106,7 +106,9 @@ extension VehicleMachine {
         let gain = sample.idealRangeKm.flatMap { ideal in state.drive?.lastIdealRangeKm.map { ideal - $0 } } ?? 0
         if gap >= Self.inferredGapSeconds, gain > Self.inferredGainKm, let charge = answer.charge {
             endDrive(.charged, now, &rows)
-            inferCharge(from: last, counter: isPlugged(before) ? before.charge?.energyAddedKwh : nil, charge, at, &rows)
+            if !VehicleReading.Charge.isCharging(charge.state) {
+                inferCharge(from: last, counter: isPlugged(before) ? before.charge?.energyAddedKwh : nil, charge, at, &rows)
+            }
             restOrGoOn(isMoving, answer, before, at, now, &rows)
             return
         }
@@ -160,24 +162,31 @@ extension VehicleMachine {
             let resting = state.resting.flatMap { isUnmoved($0, answer.body?.odometerKm) ? $0 : nil }
             beginParking(resting ?? state.known.moment(at), now, &rows)
         }
-        takeUnseenCharge(answer, before, at, &rows)
+        takeUnseenCharge(answer, before, at, now, &rows)
         takeParked(answer, at, now, &rows)
     }
 
-    private mutating func takeUnseenCharge(_ answer: VehicleReading, _ before: VehicleReading, _ at: Timestamp, _ rows: inout [VehicleEffect]) {
+    private mutating func takeUnseenCharge(
+        _ answer: VehicleReading, _ before: VehicleReading, _ at: Timestamp, _ now: Timestamp, _ rows: inout [VehicleEffect]
+    ) {
         guard state.charge == nil, let parking = state.parking, let charge = answer.charge, at.seconds(since: parking.last.at) >= Self.inferredGapSeconds,
-            parking.last.at >= state.times.chargeEnd, let range = charge.rangeKm ?? charge.idealRangeKm, let from = parking.last.rangeKm,
+            parking.last.at >= state.times.chargeEnd, let range = state.known.range(of: answer), let from = parking.last.rangeKm,
             range - from > Self.inferredGainKm, let level = charge.batteryLevel, let levelBefore = parking.last.batteryLevel, level > levelBefore
         else { return }
-        inferCharge(from: parking.last, counter: isPlugged(before) ? before.charge?.energyAddedKwh : nil, charge, at, &rows)
-        state.parking?.chargedUnseen(to: range)
+        let counter = isPlugged(before) ? before.charge?.energyAddedKwh : nil
+        if VehicleReading.Charge.isCharging(charge.state) {
+            beginCharge(charge, at, since: parking.last, counter: counter ?? 0, now, &rows)
+        } else {
+            inferCharge(from: parking.last, counter: counter, charge, at, &rows)
+        }
     }
 
     private mutating func takeParked(_ answer: VehicleReading, _ at: Timestamp, _ now: Timestamp, _ rows: inout [VehicleEffect]) {
         let wasCharging = state.charge != nil
         if let charge = answer.charge, let name = charge.state { takeCharge(charge, name, at, now, &rows) }
         let moment = CarMoment(
-            at: at, batteryLevel: answer.charge?.batteryLevel, rangeKm: answer.range, odometerKm: answer.body?.odometerKm, latitude: answer.drive?.latitude,
+            at: at, batteryLevel: answer.charge?.batteryLevel, rangeKm: state.known.range(of: answer), odometerKm: answer.body?.odometerKm,
+            latitude: answer.drive?.latitude,
             longitude: answer.drive?.longitude)
         let events =
             state.parking?.take(
@@ -199,6 +208,7 @@ extension VehicleMachine {
             } else {
                 append(charge, at, &rows)
                 if !isCharging {
+                    state.charge?.finish(at)
                     if let position = sample(at).position { rows.append(.position(position)) }
                     endCharge(EndReason(chargingState: name), now, &rows)
                 }

@@ -108,14 +108,25 @@ extension VehicleMachine {
 
     // MARK: Charges
 
-    mutating func beginCharge(_ charge: VehicleReading.Charge, _ at: Timestamp, _ now: Timestamp, _ rows: inout [VehicleEffect]) {
-        var start = state.known.moment(state.times.beginCharge(at))
-        start.batteryLevel = charge.batteryLevel ?? start.batteryLevel
-        let log = ChargeLog(start: start, isFast: charge.isFast ?? false, isFree: charge.isFree ?? false)
+    /// - Parameters:
+    ///   - before: what was known last, where it has been charging unseen for a while: it began then, or when its power says.
+    ///   - counter: where the counter stood then.
+    mutating func beginCharge(
+        _ charge: VehicleReading.Charge, _ at: Timestamp, since before: CarMoment? = nil, counter: Double? = nil, _ now: Timestamp,
+        _ rows: inout [VehicleEffect]
+    ) {
+        var start = before ?? state.known.moment(at)
+        if let before, let added = charge.energyAddedKwh, let kw = charge.power, kw > 0 {
+            let seconds = max(0, added - (counter ?? 0)) / Double(kw) * 3600
+            start.at = max(before.at, at.adding(microseconds: -Int64(min(seconds, 1e6) * 1_000_000)))
+        }
+        start.at = state.times.beginCharge(start.at)
+        if before == nil { start.batteryLevel = charge.batteryLevel ?? start.batteryLevel }
+        let log = ChargeLog(start: start, counter: counter, isFast: charge.isFast ?? false, isFree: charge.isFree ?? false)
         state.charge = log
         rows.append(.openCharge(ChargeStart(start: start, isFast: log.isFast, isFree: log.isFree)))
         place(start, &rows)
-        append(charge, start.at, &rows)
+        append(charge, max(start.at, at), &rows)
         state.lastUsed = now
     }
 
@@ -123,7 +134,9 @@ extension VehicleMachine {
     mutating func append(_ charge: VehicleReading.Charge, _ at: Timestamp, _ rows: inout [VehicleEffect]) {
         if charge.isFast == true { state.charge?.isFast = true }
         if charge.isFree == true { state.charge?.isFree = true }
-        guard let point = ChargeLog.point(charge, at: at, outsideTemp: state.known.climate?.outsideTemp), state.charge?.takes(point) == true else { return }
+        let range = state.known.range(of: VehicleReading(receivedAt: at, charge: charge))
+        guard let point = ChargeLog.point(charge, at: at, rangeKm: range, outsideTemp: state.known.climate?.outsideTemp), state.charge?.takes(point) == true
+        else { return }
         state.charge?.add(point)
         rows.append(.chargePoint(point))
     }

@@ -22,7 +22,7 @@ import Protocol
 /// | driving | an answer after ≥ 15 min | what it says | drive ends before (offline, or restart) |
 /// | driving | P after > 1 min, odometer as before | online | drive ends before (parked) |
 /// | parked | odometer on by > 0.2 km | | parking ends at its last reading, a new one begins |
-/// | parked, not charging | ≥ 5 min later > 8 km more range and a higher level | | inferred charge |
+/// | parked, not charging | ≥ 5 min later > 8 km more range and a higher level | | inferred charge; one that began before, if it still charges |
 /// | online, suspended, charging | Starting, Charging | charging | charge, its points |
 /// | charging | another charging state | online | point, position, charge ends |
 /// | charging | the counter is lower after > 5 min | charging | charge ends before, another begins |

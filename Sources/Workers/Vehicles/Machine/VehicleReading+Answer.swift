@@ -7,12 +7,16 @@ extension VehicleReading {
         guard let response = AnswerPart(answer["response"]) else { return nil }
         if let state = response.text("state"), state != "online" { return nil }
         self.init(
-            receivedAt: receivedAt, drive: AnswerPart(response.object["drive_state"]).map(Drive.init),
-            charge: AnswerPart(response.object["charge_state"]).map(Charge.init),
-            climate: AnswerPart(response.object["climate_state"]).map(Climate.init), body: AnswerPart(response.object["vehicle_state"]).map(Body.init),
-            config: AnswerPart(response.object["vehicle_config"]).map(Config.init))
+            receivedAt: receivedAt, drive: Self.part(response, "drive_state", Drive.init, Drive()),
+            charge: Self.part(response, "charge_state", Charge.init, Charge()), climate: Self.part(response, "climate_state", Climate.init, Climate()),
+            body: Self.part(response, "vehicle_state", Body.init, Body()), config: Self.part(response, "vehicle_config", Config.init, Config()))
         guard drive != nil || charge != nil || climate != nil || body != nil || config != nil else { return nil }
         if body?.name == nil, let name = response.text("display_name") { body?.name = name }
+    }
+
+    /// One in which nothing can be read is none.
+    private static func part<Part: Equatable>(_ response: AnswerPart, _ name: String, _ read: (AnswerPart) -> Part, _ empty: Part) -> Part? {
+        AnswerPart(response.object[name]).map(read).flatMap { $0 == empty ? nil : $0 }
     }
 
     static func parse(_ answer: [UInt8], receivedAt: Timestamp) -> VehicleReading? {
@@ -36,6 +40,8 @@ extension VehicleReading.Drive {
         speed = part.number("speed", CarUnits.speedsMph).map(CarUnits.speed)
         power = part.whole("power", CarUnits.powers)
         shift = part.text("shift_state").flatMap(Shift.init)
+        // A time alone says nothing.
+        if self == Self(at: at) { at = nil }
     }
 }
 

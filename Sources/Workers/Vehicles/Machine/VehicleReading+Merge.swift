@@ -51,7 +51,10 @@ extension VehicleReading {
             update: new.update ?? old?.update)
     }
 
-    /// Rated range; where there is none, another.
+    /// Range that an answer gives, of the kind that is known of the car already: kinds are never compared with each other.
+    func range(of answer: VehicleReading) -> Double? { charge?.rangeKm == nil ? answer.range : answer.charge?.rangeKm }
+
+    /// Rated range; where there never was one, another.
     var range: Double? { charge?.rangeKm ?? charge?.estimatedRangeKm ?? charge?.idealRangeKm }
 
     func moment(_ at: Timestamp) -> CarMoment {

@@ -153,7 +153,7 @@ final class Rebuild {
                 p.appendJSON(machine.memory)
             })
         keepOpen(transaction)
-        let json = Array(try await transaction.query(Checkpoint.select, Parameters([car], [record.at])).utf8(0, 1))
+        let json = Array(try await transaction.query(Checkpoint.select, Parameters([car], [record.at])).string(0, 1).utf8)
         let renewed = codec.checkpoint(json, at: record.at, number: record.number)
         guard renewed != record else { return }
         transaction.enqueue(Self.keepCheckpoint, Parameters(car, record.at, record.number, renewed.body, renewed.isDeflated))

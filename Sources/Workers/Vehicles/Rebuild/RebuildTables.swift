@@ -37,7 +37,8 @@ struct RebuildTables {
             _ = try await transaction.query(Statement("ANALYZE old_\(table.kind)"))
         }
         for table in Self.all {
-            _ = try await transaction.query(Statement("DELETE FROM \(table.name) AS r WHERE \(mine(table)) AND r.id IS DISTINCT FROM \(literal(checkpoint.id(table.kind)))"))
+            _ = try await transaction.query(
+                Statement("DELETE FROM \(table.name) AS r WHERE \(mine(table)) AND r.id IS DISTINCT FROM \(literal(checkpoint.id(table.kind)))"))
         }
         for table in Self.all { try await restore(table, fences, transaction) }
         if let drive = checkpoint.id("drive") {

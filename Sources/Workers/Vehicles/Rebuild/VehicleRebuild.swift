@@ -12,14 +12,15 @@ public struct VehicleRebuild: Sendable {
     /// Also while a poller has the car: what that one still writes is refused, and it takes the car again afterwards.
     public var byForce: Bool
 
-    /// As the poller has them.
-    var rules = VehicleRules()
+    /// The pollers' settings: their rules are the machine's.
+    public var options: VehicleOptions
 
-    public init(car: Int64, since: Timestamp? = nil, isDry: Bool = false, byForce: Bool = false) {
+    public init(car: Int64, since: Timestamp? = nil, isDry: Bool = false, byForce: Bool = false, options: VehicleOptions = VehicleOptions()) {
         self.car = car
         self.since = since
         self.isDry = isDry
         self.byForce = byForce
+        self.options = options
     }
 
     /// Throws `RebuildFault` or what the database says; nothing has changed then.
@@ -32,7 +33,7 @@ public struct VehicleRebuild: Sendable {
         config.statementTimeoutMs = 3_600_000
         let pool = PostgresPool(config, size: 2, name: "rebuild", on: loop)
         let car = car
-        let rules = rules
+        let rules = options.rules
         let rebuild = Rebuild(car: car, pool, isDry: isDry, progress: progress) { memory in MachineReplay(car: car, memory, rules: rules) }
         do {
             let report = try await rebuild.run(since: since, byForce: byForce, on: loop)
