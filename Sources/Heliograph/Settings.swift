@@ -1,6 +1,5 @@
 import API
 import Bytes
-import CLinux
 import Glibc
 import Reactor
 import Workers

@@ -129,11 +129,14 @@ final class VehicleAccount {
     }
 
     private func renewAlone(on loop: isolated EventLoop) async {
+        let old = rotation
         await gate.enter()
         defer { gate.leave() }
         for _ in 0..<Self.lockWaits {
+            // Another process may have got new ones meanwhile.
+            guard rotation == old, fault == nil else { return }
             do {
-                switch try await attempt(on: loop) {
+                switch try await attempt(old, on: loop) {
                 case .locked: await loop.sleep(ns: Self.lockWaitNs)
                 case .done: return
                 case .refused(let reason): return await signOut(reason, on: loop)
@@ -169,12 +172,12 @@ final class VehicleAccount {
         var replaces: Int64
     }
 
-    private func attempt(on loop: isolated EventLoop) async throws -> Attempt {
+    private func attempt(_ old: Int64, on loop: isolated EventLoop) async throws -> Attempt {
         var made: Made?
         do {
             let outcome: Attempt = try await store.pool.transaction { transaction in
                 guard let row = try await self.store.lock(self.number, transaction) else { return .locked }
-                guard row.rotation == self.rotation, let tokens = row.tokens else {
+                guard row.rotation == old, self.rotation == old, let tokens = row.tokens else {
                     self.adopt(row)
                     return .done
                 }
