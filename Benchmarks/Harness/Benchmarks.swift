@@ -7,7 +7,7 @@ public enum Benchmarks {
         "bus.request", "bus.request.curve", "queue.drain", "queue.latency.p50", "queue.latency.p99", "queue.latency.p99_10k",
         "queue.sustained", "queue.wal_kib", "queue.held_snapshot", "queue.replay_preview_s", "queue.replay_p99", "queue.recovery_s", "ingest.charging",
         "http.memory", "http.rows", "battery.report", "battery.batch", "battery.history", "battery.evaluate", "battery.alert_ms",
-        "accounts.login_flood_ms", "vehicles.state", "vehicles.lookup", "vehicles.logbook",
+        "accounts.login_flood_ms", "vehicles.state", "vehicles.lookup", "vehicles.logbook", "vehicles.poll_ms", "vehicles.push_ms",
         "fanout.deliveries", "fanout.idle_kb",
     ]
 

@@ -16,6 +16,7 @@ enum VehicleBench {
 
     static func run(_ wanted: Set<String>, _ bench: Bench, on loop: isolated EventLoop) async throws {
         if wanted.contains("vehicles.logbook") { try await LogbookBench.run(bench, on: loop) }
+        if PollerBench.names.contains(where: wanted.contains) { try await PollerBench.run(bench, on: loop) }
         guard names.contains(where: wanted.contains) else { return }
         let server = try await ServerUnderTest.start(bench, on: loop)
         try await addCars(server.postgres, on: loop)
