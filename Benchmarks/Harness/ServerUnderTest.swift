@@ -14,7 +14,8 @@ struct ServerUnderTest {
     static func start(_ bench: Bench, environment: [String] = [], on loop: isolated EventLoop) async throws -> ServerUnderTest {
         let data = "\(bench.directory)/data-\(Clock.monotonicNs)"
         let child = try bench.start(
-            "heliograph", bench.options.server + ["--data", data], environment: ["HELIOGRAPH_HOME=\(bench.options.root)", "HELIOGRAPH_LOG=warning"] + environment)
+            "heliograph", bench.options.server + ["--data", data],
+            environment: ["HELIOGRAPH_HOME=\(bench.options.root)", "HELIOGRAPH_LOG=warning"] + environment)
         let url = try await child.wait(withinMs: 120_000, on: loop) { output -> String? in
             guard output.contains("is ready") else { return nil }
             return output.split(separator: "\n").first { $0.contains(" address ") }?.split(separator: " ").last.map(String.init)
