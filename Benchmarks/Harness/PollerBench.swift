@@ -56,6 +56,7 @@ enum PollerBench {
         let before = (cpu: try cpuSeconds(server.child.pid), at: Clock.wall)
         await loop.sleep(ns: Int64(seconds) * 1_000_000_000)
         let cpu = (try cpuSeconds(server.child.pid) - before.cpu) / Clock.wall.seconds(since: before.at)
+        if let failure = listener.failure { throw failure }
         listener.close(on: loop)
         let rows = try await pool.query(
             """

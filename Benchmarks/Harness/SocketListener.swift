@@ -7,7 +7,7 @@ import Simulation
 final class SocketListener {
     private let fd: Int32
     private var watch: EventLoop.Watch?
-    private var decoder = WebSocketDecoder(.client, maxMessage: 1 << 20)
+    private var decoder = WebSocketDecoder(.client, maxMessage: 16 << 20)
     private var opening: [UInt8] = []
     private var isOpen = false
     private var isSent = false
